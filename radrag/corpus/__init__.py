@@ -1,0 +1,1 @@
+"""Cases to store and index."""

@@ -1,0 +1,1 @@
+"""DICOM, PNG and JPEG files to studies and display images."""

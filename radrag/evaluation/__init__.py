@@ -1,0 +1,1 @@
+"""Scores, always beside the baselines."""

@@ -1,0 +1,1 @@
+"""Hits and image findings to report text."""

@@ -1,0 +1,1 @@
+"""Report text to claims, and claims to evidence."""

@@ -1,0 +1,1 @@
+"""Model cards, the registry of models, and their weights."""

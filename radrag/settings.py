@@ -1,0 +1,112 @@
+"""One Settings object: ``radrag.toml`` of the workspace, overridden by ``RADRAG_*`` variables; read once at the edge."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from radrag.errors import UsageError
+
+
+def default_workspace() -> Path:
+    """Return ``RADRAG_WORKSPACE``, else the platform's user-data folder for radrag."""
+    named = os.environ.get("RADRAG_WORKSPACE")
+    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("radrag", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """What a run of radrag may be told.
+
+    Attributes:
+        workspace: folder of the database, indexes and cache.
+        database_url: SQLAlchemy URL; empty means ``radrag.sqlite`` in the workspace.
+        patient_salt: secret mixed into patient keys; empty means the workspace's own, made on first use.
+        encoder: name of the image encoder.
+        encoder_weights: local weights file for encoders that do not ship theirs.
+        generator: name of the generator.
+        hits: how many cases ground a draft (1 to 100).
+        seed: seed of everything random.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RADRAG_", extra="forbid", frozen=True)
+
+    workspace: Path = Field(default_factory=default_workspace)
+    database_url: str = ""
+    patient_salt: SecretStr = SecretStr("")
+    encoder: str = "starter"
+    encoder_weights: Path | None = None
+    generator: str = "compose"
+    hits: int = Field(default=20, ge=1, le=100)
+    seed: int = 0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - fixed by pydantic-settings
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - fixed by pydantic-settings
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over environment variables, those over the workspace's file."""
+        named: Any = init_settings().get("workspace")
+        folder = Path(named) if named else default_workspace()
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=folder / "radrag.toml")
+        return init_settings, env_settings, toml
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.workspace / 'radrag.sqlite'}"
+
+    @property
+    def indexes(self) -> Path:
+        """Folder that holds one folder an index."""
+        return self.workspace / "indexes"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what can be made again."""
+        return self.workspace / "cache"
+
+    def salt(self) -> str:
+        """Return the secret for patient keys, making the workspace's own on first use (mode 0600).
+
+        Without a stable salt the same patient would get another key on each run, and the exclusion of
+        a patient's own reports from the evidence would silently stop working.
+        """
+        given = self.patient_salt.get_secret_value()
+        if given:
+            return given
+        path = self.workspace / "patient_salt"
+        if not path.exists():
+            self.workspace.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_name(f"patient_salt.{os.getpid()}")
+            descriptor = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+            with contextlib.suppress(FileExistsError):  # another process was first: its salt stays
+                os.link(fresh, path)
+            fresh.unlink()
+        return path.read_text().strip()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; ``overrides`` (None values are ignored) win over file and environment.
+
+    Raises:
+        UsageError: a value is of the wrong kind or a name is unknown.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"Setting {name!r}: {first['msg']}.", hint="See docs/settings.md for names and values.") from None
