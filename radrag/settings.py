@@ -1,4 +1,4 @@
-"""One Settings object: ``radrag.toml`` of the workspace, overridden by ``RADRAG_*`` variables; read once at the edge."""
+"""One Settings object: the workspace's ``radrag.toml``, overridden by ``RADRAG_*``; read once at the edge."""
 
 from __future__ import annotations
 
@@ -109,4 +109,6 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"Setting {name!r}: {first['msg']}.", hint="See docs/settings.md for names and values.") from None
+        raise UsageError(
+            f"Setting {name!r}: {first['msg']}.", hint="See docs/settings.md for names and values."
+        ) from None
