@@ -1,0 +1,61 @@
+# Every target sets up what it needs: a virtual environment, uv, and the locked packages.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+SOURCES := radrag data_prep ui tests benchmarks
+
+# uv verifies the hashes of requirements.lock also where the file is given as constraints, so that the
+# demo installs only what it needs, in the locked versions.
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help demo review test lint bench lock docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "radrag needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 2; }
+	@echo "Setting up $(VENV) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null
+
+$(VENV)/.demo: requirements.lock pyproject.toml | $(UV)
+	@echo "Installing the locked packages (about 7 GB, a few minutes) ..." >&2
+	@$(INSTALL) --editable '.[ui]'
+	@touch $@
+
+$(VENV)/.dev: requirements.lock pyproject.toml | $(UV)
+	@echo "Installing the locked packages (about 7 GB, a few minutes) ..." >&2
+	@$(INSTALL) --editable '.[ui,standards,cluster,metrics,train,dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo  ## a real radiograph to a drafted report with evidence, offline
+	@$(BIN)/radrag demo
+
+review: $(VENV)/.demo  ## open the review screen
+	@$(BIN)/radrag review
+
+test: $(VENV)/.dev  ## run the tests
+	@$(BIN)/coverage erase
+	@$(BIN)/python -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev  ## check format, style, types and layers
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python docs/build_cli_help.py --check
+
+bench: $(VENV)/.dev  ## measure speed against named peers
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: $(VENV)/.dev  ## regenerate docs/cli.md from the help texts
+	@$(BIN)/python docs/build_cli_help.py
+
+lock: $(UV)  ## resolve the lock file anew
+	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+clean:  ## remove the virtual environment and caches
+	@rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
