@@ -1,0 +1,116 @@
+"""What an index says of itself, so that it is never searched by another encoder or after damage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from radrag.errors import BadIndex
+
+SCHEMA = "radrag.index/1"
+FILE = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The description of one index folder.
+
+    Attributes:
+        index_id: first 16 hex digits of ``sha256``: the same content has the same id.
+        sha256: over the names and bytes of all other files in the folder, hex.
+        rows: number of cases.
+        corpora: corpus name → number of its cases.
+        corpus_sha256: fingerprint of the stored cases that the index was built from.
+        text_encoder: name, version and sha256 of the encoder of the text channel.
+        labels: the label set of the label channel, in the order of its dimensions.
+        channels: channel name → dimension and metric.
+        radrag: version that built the index.
+        created_at: ISO 8601, UTC.
+    """
+
+    index_id: str
+    sha256: str
+    rows: int
+    corpora: Mapping[str, int]
+    corpus_sha256: str
+    text_encoder: Mapping[str, str]
+    labels: tuple[str, ...]
+    channels: Mapping[str, Mapping[str, Any]]
+    radrag: str
+    created_at: str
+    schema: str = SCHEMA
+
+    def require(self, *, text_encoder: Mapping[str, str], labels: tuple[str, ...]) -> None:
+        """Refuse to be searched by another encoder or label set than those that built the index.
+
+        Raises:
+            BadIndex: they differ.
+        """
+        if dict(self.text_encoder) != dict(text_encoder):
+            built, given = self.text_encoder, text_encoder
+            raise BadIndex(
+                f"Index {self.index_id} was built with text encoder {built.get('name')} {built.get('version')} "
+                f"({built.get('sha256', '')[:12]}), not {given.get('name')} {given.get('version')} "
+                f"({given.get('sha256', '')[:12]}).",
+                hint="Rebuild it with: radrag index build",
+            )
+        if self.labels != labels:
+            raise BadIndex(
+                f"Index {self.index_id} was built with another label set.", hint="Rebuild it with: radrag index build"
+            )
+
+
+def content_sha256(folder: Path) -> str:
+    """Return the SHA-256 over relative names and bytes of all files below ``folder`` but the manifest."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != FILE:
+            name = path.relative_to(folder).as_posix().encode()
+            digest.update(len(name).to_bytes(8, "big") + name + path.stat().st_size.to_bytes(8, "big"))
+            with path.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json``, all or nothing."""
+    part = folder / f"{FILE}.part"
+    part.write_text(json.dumps(asdict(manifest), indent=1) + "\n")
+    os.replace(part, folder / FILE)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a folder's manifest.
+
+    Raises:
+        BadIndex: there is none, or it is damaged or of another schema.
+    """
+    try:
+        values = json.loads((folder / FILE).read_text())
+        values["labels"] = tuple(values["labels"])
+        manifest = Manifest(**values)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadIndex(
+            f"{folder} has no readable manifest.", hint="Build the index with: radrag index build"
+        ) from error
+    if manifest.schema != SCHEMA:
+        raise BadIndex(f"{folder} is of schema {manifest.schema}, not {SCHEMA}.", hint="Rebuild: radrag index build")
+    return manifest
+
+
+def verify_content(folder: Path) -> Manifest:
+    """Read the manifest and compare its checksum with the files.
+
+    Raises:
+        BadIndex: a file was changed, lost or added since the index was built.
+    """
+    manifest = read_manifest(folder)
+    if content_sha256(folder) != manifest.sha256:
+        raise BadIndex(f"Index {manifest.index_id} was changed after it was built.", hint="Rebuild: radrag index build")
+    return manifest
