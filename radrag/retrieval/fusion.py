@@ -1,0 +1,44 @@
+"""Several ranked lists to one, by reciprocal rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+RANK_OFFSET = 60
+"""The k of Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet …", SIGIR 2009."""
+
+Ranked = Sequence[tuple[str, float]]
+"""Ids with scores, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """One fused result; ``channels`` maps a channel's name to (rank from 1, that channel's score)."""
+
+    id: str
+    score: float
+    channels: Mapping[str, tuple[int, float]]
+
+
+def reciprocal_rank(lists: Mapping[str, Ranked], *, weights: Mapping[str, float] | None = None) -> list[Fused]:
+    """Fuse ranked lists: the score of an id is the sum over channels of weight / (60 + rank).
+
+    Equal scores come in ascending order of id, so that the answer does not depend on the order of ``lists``.
+
+    Args:
+        lists: channel name → ids with scores, best first, no id twice in a channel.
+        weights: channel name → weight ≥ 0; 1 where not given.
+    """
+    places: dict[str, dict[str, tuple[int, float]]] = {}
+    for channel in sorted(lists):
+        for rank, (name, score) in enumerate(lists[channel], start=1):
+            places.setdefault(name, {})[channel] = (rank, score)
+    weight = weights or {}
+    fused = [
+        Fused(
+            name, sum(weight.get(channel, 1.0) / (RANK_OFFSET + rank) for channel, (rank, _) in found.items()), found
+        )
+        for name, found in places.items()
+    ]
+    return sorted(fused, key=lambda item: (-item.score, item.id))
