@@ -1,0 +1,163 @@
+"""Writing corpora: batches of cases, each written whole or not at all, the same case never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from radrag.domain import Case, Sentence
+from radrag.errors import CorpusError, ReportError
+from radrag.store.canonical import case_sha256, utc_now
+from radrag.store.rows import Rows, chunks, finding_row, image_row, write
+from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, SectionRow, SentenceRow
+from radrag.store.values import AddReport, CorpusInfo
+
+Parsed = tuple[Case, Sequence[Sentence]]
+
+
+def check_case(case: Case, sentences: Sequence[Sentence], corpus: CorpusInfo) -> None:
+    """Refuse a case whose parts do not fit together.
+
+    Raises:
+        CorpusError: it belongs to another corpus, or a restricted corpus holds a case not marked so.
+        ReportError: a sentence is of another case, of no section, a second of its number, or not
+            ``sections[section][start:end]``; or a finding lies outside its section.
+    """
+    if case.corpus != corpus.name:
+        raise CorpusError(f"Case {case.case_id!r} says corpus {case.corpus!r}, but is added to {corpus.name!r}.")
+    if corpus.restricted and not case.restricted:
+        raise CorpusError(
+            f"Case {case.case_id!r} is not marked restricted, but its corpus {corpus.name!r} is.",
+            hint="Set restricted=True on every case of a restricted corpus.",
+        )
+    numbers = set()
+    for sentence in sentences:
+        where = f"Sentence {sentence.number} of section {sentence.section!r} of case {case.case_id!r}"
+        if sentence.case_id != case.case_id:
+            raise ReportError(f"{where} names another case.")
+        section = case.sections.get(sentence.section)
+        if section is None:
+            raise ReportError(f"{where}: the case has no such section.")
+        if not 0 <= sentence.start <= sentence.end <= len(section):
+            raise ReportError(f"{where}: {sentence.start}:{sentence.end} lies outside 0:{len(section)}.")
+        if section[sentence.start : sentence.end] != sentence.text:
+            raise ReportError(f"{where}: the text is not section[{sentence.start}:{sentence.end}].")
+        if (sentence.section, sentence.number) in numbers:
+            raise ReportError(f"{where}: the number is given twice.")
+        numbers.add((sentence.section, sentence.number))
+        for finding in sentence.findings:
+            if not 0 <= finding.start <= finding.end <= len(section):
+                raise ReportError(f"{where}: finding {finding.label!r} lies outside the section.")
+
+
+def put_corpus(session: Session, corpus: CorpusInfo) -> None:
+    """Make or update the corpus and lock it: on PostgreSQL, writers of one corpus take turns."""
+    values = {
+        "title": corpus.title,
+        "licence": corpus.licence,
+        "restricted": corpus.restricted,
+        "source": corpus.source,
+    }
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    row = dialect.insert(CorpusRow).values(name=corpus.name, added_at=utc_now(), **values)
+    session.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def put_cases(session: Session, batch: Sequence[tuple[Parsed, str]]) -> AddReport:
+    """Write checked cases, each with its checksum; equal repeats count as unchanged.
+
+    Raises:
+        CorpusError: another corpus has a case of this id.
+    """
+    unique = {case.case_id: ((case, sentences), digest) for (case, sentences), digest in batch}
+    known: dict[str, tuple[int, str]] = {}
+    for part in chunks(unique):
+        found = select(CaseRow.case_id, CaseRow.id, CaseRow.content_sha256, CaseRow.corpus)
+        for row in session.execute(found.where(CaseRow.case_id.in_(part))):
+            if row.corpus != unique[row.case_id][0][0].corpus:
+                raise CorpusError(f"Case {row.case_id!r} is already in corpus {row.corpus!r}.")
+            known[row.case_id] = (row.id, row.content_sha256)
+    fresh = [item for name, item in unique.items() if name not in known]
+    changed = [item for name, item in unique.items() if name in known and known[name][1] != item[1]]
+    keys: list[int] = []
+    for (case, sentences), digest in changed:
+        key = known[case.case_id][0]
+        session.execute(delete(SectionRow).where(SectionRow.case_pk == key))  # sentences and findings go with it
+        session.execute(delete(CaseImageRow).where(CaseImageRow.case_pk == key))
+        session.execute(update(CaseRow).where(CaseRow.id == key).values(_case_row(case, sentences, digest)))
+        keys.append(key)
+    if fresh:
+        rows = [_case_row(case, sentences, digest) for (case, sentences), digest in fresh]
+        keys += session.scalars(insert(CaseRow).returning(CaseRow.id, sort_by_parameter_order=True), rows)
+    _put_contents(session, [(key, *item[0]) for key, item in zip(keys, changed + fresh, strict=True)])
+    return AddReport(len(fresh), len(batch) - len(fresh) - len(changed), len(changed))
+
+
+def _case_row(case: Case, sentences: Sequence[Sentence], digest: str) -> dict[str, Any]:
+    return {
+        "case_id": case.case_id,
+        "corpus": case.corpus,
+        "patient_key": case.patient_key,
+        "labels": list(case.labels),
+        "licence": case.licence,
+        "restricted": case.restricted,
+        "image_count": len(case.images),
+        "sentence_count": len(sentences),
+        "content_sha256": digest,
+    }
+
+
+def _put_contents(session: Session, cases: Sequence[tuple[int, Case, Sequence[Sentence]]]) -> None:
+    images: Rows = []
+    sections: Rows = []
+    sentences: Rows = []
+    findings: Rows = []
+    for key, case, parsed in cases:
+        owner = {"case_pk": key}
+        places = {name: place for place, name in enumerate(case.sections)}
+        images += [owner | image_row(image, place) for place, image in enumerate(case.images)]
+        sections += [
+            owner | {"position": places[name], "name": name, "text": text} for name, text in case.sections.items()
+        ]
+        for place, sentence in enumerate(parsed):
+            sentences.append(
+                owner
+                | {
+                    "position": place,
+                    "section": places[sentence.section],
+                    "number": sentence.number,
+                    "start": sentence.start,
+                    "end": sentence.end,
+                }
+            )
+            findings += [owner | finding_row(f, place, number) for number, f in enumerate(sentence.findings)]
+    write(session, {CaseImageRow: images, SectionRow: sections, SentenceRow: sentences, FindingRow: findings})
+
+
+def checked_batches(cases: Iterable[Parsed], corpus: CorpusInfo, size: int) -> Iterator[list[tuple[Parsed, str]]]:
+    """Yield checked cases with their checksums in lists of at most ``size``; equal repeats are left in.
+
+    Raises:
+        CorpusError: a case is given twice with different content, or does not fit the corpus.
+        ReportError: see :func:`check_case`.
+    """
+    seen: dict[str, str] = {}
+    batch: list[tuple[Parsed, str]] = []
+    for case, sentences in cases:
+        check_case(case, sentences, corpus)
+        digest = case_sha256(case, sentences)
+        if seen.setdefault(case.case_id, digest) != digest:
+            raise CorpusError(
+                f"Case {case.case_id!r} is given twice, with different content.",
+                hint="Give each case of the corpus an accession of its own.",
+            )
+        batch.append(((case, sentences), digest))
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,88 @@
+"""Column types that give back exactly what was put in, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import Dialect, Double, Text
+from sqlalchemy.types import TypeDecorator
+
+from radrag.errors import StoreError
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+class ExactText(TypeDecorator[str]):
+    """Text that both databases hold: NUL and lone surrogates are refused on SQLite too, not only on PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - fixed by SQLAlchemy
+        """Return ``value`` as a plain string.
+
+        Raises:
+            StoreError: it holds a character that a database cannot keep.
+        """
+        if value is None:
+            return None
+        if "\x00" in value:
+            raise StoreError("A text holds a NUL character, which a database cannot keep.", hint="Remove it first.")
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise StoreError("A text holds half a surrogate pair.", hint="Decode the source as UTF-8.") from None
+        return str(value)
+
+
+class Words(TypeDecorator[Word]):
+    """A :class:`~enum.StrEnum` kept as its value."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[Word]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: Word | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return the member's value; ValueError for a word that is not one of them."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Word | None:  # noqa: ARG002
+        """Return the member."""
+        return None if value is None else self.words(value)
+
+
+class Real(TypeDecorator[float]):
+    """A double in which NaN is kept as NULL: SQLite has no NaN, and no field of this type has another use for NULL."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002
+        """Return a Python float, or None for NaN; numpy scalars are welcome."""
+        return None if value is None or math.isnan(value) else float(value)
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> float:  # noqa: ARG002
+        """Return the float, ``math.nan`` for NULL."""
+        return math.nan if value is None else value
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON in a text column: key order, floats and control characters come back as they were."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002
+        """Return compact ASCII JSON (Python's NaN and Infinity tokens included)."""
+        return json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Return the parsed value; lists where tuples went in."""
+        return None if value is None else json.loads(value)

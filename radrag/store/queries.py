@@ -1,0 +1,181 @@
+"""Reading corpora: cases and sentences by id, by finding and as a stream, in a few statements each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Table, and_, delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from radrag.domain import Case, Finding, Polarity, Sentence, StudyImage
+from radrag.errors import CorpusError
+from radrag.store.base import Base
+from radrag.store.canonical import case_sha256
+from radrag.store.rows import chunks, finding_of, image_of
+from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, SectionRow, SentenceRow
+from radrag.store.values import CorpusSummary
+
+CASES, IMAGES, SECTIONS, SENTENCES, FINDINGS = (
+    Base.metadata.tables[row.__tablename__] for row in (CaseRow, CaseImageRow, SectionRow, SentenceRow, FindingRow)
+)
+Head = Row[*tuple[Any, ...]]  # a row of CASE_COLUMNS
+CASE_COLUMNS = (
+    CASES.c.id,
+    CASES.c.case_id,
+    CASES.c.corpus,
+    CASES.c.patient_key,
+    CASES.c.labels,
+    CASES.c.licence,
+    CASES.c.restricted,
+    CASES.c.content_sha256,
+)
+
+
+def corpora(session: Session) -> list[CorpusSummary]:
+    """Return all corpora by name, with counts."""
+    counts = (
+        select(
+            CaseRow.corpus,
+            func.count().label("cases"),
+            func.count(func.nullif(CaseRow.patient_key, "").distinct()).label("patients"),
+            func.sum(CaseRow.image_count).label("images"),
+            func.sum(CaseRow.sentence_count).label("sentences"),
+        )
+        .group_by(CaseRow.corpus)
+        .subquery()
+    )
+    rows = session.execute(select(CorpusRow.__table__, counts).outerjoin(counts, counts.c.corpus == CorpusRow.name))
+    found = [
+        CorpusSummary(
+            row.name, row.title, row.licence, row.restricted, row.source, row.added_at,
+            row.cases or 0, row.patients or 0, int(row.images or 0), int(row.sentences or 0),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda corpus: corpus.name)  # here, since each database sorts in its own way
+
+
+def require_corpus(session: Session, name: str) -> None:
+    """Raise CorpusError unless the corpus is there."""
+    names = sorted(session.scalars(select(CorpusRow.name)))
+    if name not in names:
+        raise CorpusError(f"There is no corpus {name!r}.", hint=f"There are: {', '.join(names) or 'none yet'}.")
+
+
+def remove_corpus(session: Session, name: str) -> int:
+    """Remove a corpus with all its cases; return how many there were."""
+    require_corpus(session, name)
+    count = session.scalar(select(func.count()).select_from(CaseRow).where(CaseRow.corpus == name)) or 0
+    session.execute(delete(CorpusRow).where(CorpusRow.name == name))
+    return count
+
+
+def count_cases(session: Session, corpus: str | None) -> int:
+    """Return the number of cases, of one corpus or of all."""
+    query = select(func.count()).select_from(CaseRow)
+    return session.scalar(query if corpus is None else query.where(CaseRow.corpus == corpus)) or 0
+
+
+def fingerprint(session: Session, corpus: str | None) -> str:
+    """Return SHA-256 over (case id, content checksum) pairs sorted by id: the same for the same content."""
+    query = select(CaseRow.case_id, CaseRow.content_sha256)
+    digest = hashlib.sha256()
+    pairs = session.execute(query if corpus is None else query.where(CaseRow.corpus == corpus))
+    for case_id, content in sorted(tuple(pair) for pair in pairs):
+        digest.update(f"{len(case_id)}:{case_id}{content}".encode())
+    return digest.hexdigest()
+
+
+def heads_by_id(session: Session, case_ids: Iterable[str]) -> list[Head]:
+    """Return the rows of table cases for the ids that are there, in the order of the ids."""
+    wanted = list(dict.fromkeys(case_ids))
+    found = {}
+    for part in chunks(wanted):
+        for row in session.execute(select(*CASE_COLUMNS).where(CASES.c.case_id.in_(part))):
+            found[row.case_id] = row
+    return [found[case_id] for case_id in wanted if case_id in found]
+
+
+def heads_after(session: Session, corpus: str | None, after: int, limit: int) -> Sequence[Head]:
+    """Return the next rows of table cases in the order of their arrival."""
+    query = select(*CASE_COLUMNS).where(CASES.c.id > after).order_by(CASES.c.id).limit(limit)
+    return session.execute(query if corpus is None else query.where(CASES.c.corpus == corpus)).all()
+
+
+def cases_of(session: Session, heads: Sequence[Head]) -> list[Case]:
+    """Return the cases of rows of table cases."""
+    keys = [head.id for head in heads]
+    images: dict[int, list[StudyImage]] = defaultdict(list)
+    sections: dict[int, dict[str, str]] = defaultdict(dict)
+    for row in _below(session, IMAGES, keys):
+        images[row.case_pk].append(image_of(row))
+    for row in _below(session, SECTIONS, keys):
+        sections[row.case_pk][row.name] = row.text
+    return [
+        Case(
+            head.case_id, head.corpus, head.patient_key, tuple(images[head.id]), sections[head.id],
+            tuple(head.labels), head.licence, head.restricted,
+        )
+        for head in heads
+    ]  # fmt: skip
+
+
+def sentences_of(session: Session, heads: Sequence[Head]) -> dict[str, tuple[Sentence, ...]]:
+    """Return the sentences of rows of table cases, in the order they were added."""
+    keys = [head.id for head in heads]
+    names = {head.id: head.case_id for head in heads}
+    sections = {(row.case_pk, row.position): (row.name, row.text) for row in _below(session, SECTIONS, keys)}
+    findings: dict[tuple[int, int], list[Finding]] = defaultdict(list)
+    for row in _below(session, FINDINGS, keys):
+        findings[row.case_pk, row.sentence].append(finding_of(row))
+    sentences: dict[str, list[Sentence]] = {head.case_id: [] for head in heads}
+    for row in _below(session, SENTENCES, keys):
+        name, text = sections[row.case_pk, row.section]
+        found = tuple(findings.get((row.case_pk, row.position), ()))
+        case_id = names[row.case_pk]
+        sentences[case_id].append(
+            Sentence(case_id, name, row.number, row.start, row.end, text[row.start : row.end], found)
+        )
+    return {case_id: tuple(parts) for case_id, parts in sentences.items()}
+
+
+def _below(session: Session, table: Table, keys: Sequence[int]) -> list[Head]:
+    """Return a table's rows that belong to the cases, ordered by key."""
+    rows: list[Head] = []
+    for part in chunks(keys):
+        rows += session.execute(select(table).where(table.c.case_pk.in_(part)).order_by(*table.primary_key))
+    return rows
+
+
+def sentences_with(
+    session: Session, label: str, polarity: Polarity | None, corpus: str | None, *, limit: int, offset: int
+) -> list[Sentence]:
+    """Return sentences that mention the label, in the order of arrival of their cases."""
+    mention = and_(
+        FINDINGS.c.case_pk == SENTENCES.c.case_pk,
+        FINDINGS.c.sentence == SENTENCES.c.position,
+        FINDINGS.c.label == label,
+    )
+    if polarity is not None:
+        mention = and_(mention, FINDINGS.c.polarity == polarity)
+    query = select(CASES.c.case_id, SENTENCES.c.position).join(SENTENCES, SENTENCES.c.case_pk == CASES.c.id)
+    query = query.where(exists().where(mention))
+    if corpus is not None:
+        query = query.where(CASES.c.corpus == corpus)
+    query = query.order_by(SENTENCES.c.case_pk, SENTENCES.c.position).limit(limit).offset(offset)
+    places = session.execute(query).all()
+    found = sentences_of(session, heads_by_id(session, (place.case_id for place in places)))
+    return [found[place.case_id][place.position] for place in places]
+
+
+def damaged_cases(session: Session, heads: Sequence[Head]) -> list[str]:
+    """Return ids of cases whose content no longer has the checksum it was stored with."""
+    sentences = sentences_of(session, heads)
+    return [
+        case.case_id
+        for head, case in zip(heads, cases_of(session, heads), strict=True)
+        if case_sha256(case, sentences[case.case_id]) != head.content_sha256
+    ]
