@@ -36,9 +36,7 @@ def reciprocal_rank(lists: Mapping[str, Ranked], *, weights: Mapping[str, float]
             places.setdefault(name, {})[channel] = (rank, score)
     weight = weights or {}
     fused = [
-        Fused(
-            name, sum(weight.get(channel, 1.0) / (RANK_OFFSET + rank) for channel, (rank, _) in found.items()), found
-        )
+        Fused(name, sum(weight.get(channel, 1.0) / (RANK_OFFSET + rank) for channel, (rank, _) in found.items()), found)
         for name, found in places.items()
     ]
     return sorted(fused, key=lambda item: (-item.score, item.id))

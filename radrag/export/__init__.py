@@ -1,0 +1,1 @@
+"""One draft to the forms that others read."""

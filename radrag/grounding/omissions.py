@@ -1,0 +1,68 @@
+"""What a draft leaves out although the image or most of the evidence says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from radrag.domain import DraftSentence, EvidenceLink, Finding, ImageFinding, Omission, Polarity, Relation, Sentence
+from radrag.grounding.verify import link_to
+from radrag.reports.vocabulary import ancestors, report_order
+
+MAJORITY = 0.5
+"""Share of the cases that must state a finding before its absence from the draft is an omission."""
+
+MAX_LINKS = 3
+_SUMMARY = "No Finding"
+
+
+def find_omissions(
+    sentences: Sequence[DraftSentence],
+    evidence: Sequence[Sentence],
+    image_findings: Sequence[ImageFinding],
+) -> tuple[Omission, ...]:
+    """Return the findings that the draft should speak of and does not, in report order.
+
+    A finding is omitted when the image is positive for it and no sentence states it (or a finding that implies it),
+    or when at least half of the cases state it and the draft neither states nor denies it.
+    """
+    stated = {finding.label for finding in _claims(sentences) if finding.polarity is not Polarity.NEGATIVE}
+    stated |= {parent for label in stated for parent in ancestors(label)}
+    mentioned = stated | {finding.label for finding in _claims(sentences)}
+    positives = _positive_sentences(evidence)
+    cases = {sentence.case_id for sentence in evidence}
+
+    omissions: dict[str, Omission] = {}
+    for finding in image_findings:
+        if finding.positive and finding.label not in stated and finding.label != _SUMMARY:
+            why = (
+                f"The image suggests it (probability {finding.probability:.2f}, threshold {finding.threshold:.2f}), "
+                "but no retrieved sentence states it well enough to be drafted."
+            )
+            omissions[finding.label] = Omission(finding.label, why, _quotes(positives.get(finding.label, [])))
+    for label, found in positives.items():
+        share = len({sentence.case_id for sentence in found}) / len(cases)
+        if share >= MAJORITY and label not in mentioned and label not in omissions and label != _SUMMARY:
+            count = len({sentence.case_id for sentence in found})
+            why = f"{count} of {len(cases)} retrieved reports state it; the draft does not mention it."
+            omissions[label] = Omission(label, why, _quotes(found))
+    return tuple(omissions[label] for label in sorted(omissions, key=report_order))
+
+
+def _claims(sentences: Sequence[DraftSentence]) -> Iterator[Finding]:
+    return (finding for sentence in sentences for finding in sentence.findings)
+
+
+def _positive_sentences(evidence: Sequence[Sentence]) -> dict[str, list[Sentence]]:
+    """Return label → the sentences that state it, in the order of the evidence."""
+    found: dict[str, list[Sentence]] = {}
+    for sentence in evidence:
+        for label in {finding.label for finding in sentence.findings if finding.polarity is Polarity.POSITIVE}:
+            found.setdefault(label, []).append(sentence)
+    return found
+
+
+def _quotes(sentences: Sequence[Sentence]) -> tuple[EvidenceLink, ...]:
+    """Return links to the first sentences, one a case."""
+    by_case = {sentence.case_id: sentence for sentence in reversed(sentences)}
+    order = [sentence for sentence in sentences if by_case[sentence.case_id] is sentence]
+    return tuple(link_to(sentence, Relation.SUPPORTS, 1.0) for sentence in order[:MAX_LINKS])

@@ -1,0 +1,226 @@
+"""Sentences against evidence: each gets a status and links, by code that never asks the generator.
+
+Cases vote: a claim is contradicted when more cases speak against it than for it, supported when one case supports
+it fully, supported in part when the evidence says less than the claim, unsupported when nothing speaks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from radrag.domain import (
+    DraftSentence,
+    EvidenceLink,
+    Finding,
+    ImageFinding,
+    Polarity,
+    Relation,
+    Sentence,
+    Status,
+)
+from radrag.grounding.claims import FULL_SUPPORT, Judgement, judge
+
+MAX_SUPPORTS = 5
+MAX_CONTRADICTIONS = 3
+
+Label = Callable[[str], tuple[Finding, ...]]
+"""Text to findings with offsets into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    """What one evidence sentence says of one claim (None: of the sentence's words)."""
+
+    claim: int
+    order: int
+    sentence: Sentence
+    judgement: Judgement
+    same_words: bool
+
+
+class Verifier:
+    """Checks report sentences against evidence sentences.
+
+    Args:
+        label: finds the findings a text states; the same for every generator.
+    """
+
+    def __init__(self, label: Label) -> None:
+        self._label = label
+
+    def verify(
+        self,
+        sentences: Sequence[tuple[str, str]],
+        evidence: Sequence[Sentence],
+        image_findings: Sequence[ImageFinding] = (),
+    ) -> tuple[DraftSentence, ...]:
+        """Return each (section, text) with its findings, status and links, in the given order.
+
+        Args:
+            sentences: section name and text of each sentence.
+            evidence: sentences with their findings, most relevant case first.
+            image_findings: what the image encoder says; sentences name those that agree.
+        """
+        return tuple(self._verify_one(section, text, evidence, image_findings) for section, text in sentences)
+
+    def _verify_one(
+        self, section: str, text: str, evidence: Sequence[Sentence], image_findings: Sequence[ImageFinding]
+    ) -> DraftSentence:
+        claims = self._label(text)
+        votes = _settle(_collect(text, claims, evidence), len(claims))
+        return DraftSentence(
+            section=section,
+            text=text,
+            status=_status(votes, len(claims)),
+            findings=claims,
+            links=_links(votes),
+            image_findings=_agreeing(claims, image_findings),
+        )
+
+
+def _collect(text: str, claims: Sequence[Finding], evidence: Sequence[Sentence]) -> list[_Vote]:
+    """Return every vote of every evidence sentence. A sentence without claims can only be matched word by word."""
+    votes: list[_Vote] = []
+    words = _words(text)
+    for order, sentence in enumerate(evidence):
+        same_words = _words(sentence.text) == words
+        if not claims and same_words:
+            votes.append(_Vote(0, order, sentence, Judgement(Relation.SUPPORTS, 1.0), same_words=True))
+        for number, claim in enumerate(claims):
+            judgements = [found for said in sentence.findings if (found := judge(claim, said))]
+            if judgements:
+                votes.append(_Vote(number, order, sentence, _strongest(judgements), same_words))
+    return votes
+
+
+def _strongest(judgements: Sequence[Judgement]) -> Judgement:
+    """Return the judgement that decides for one sentence or case: support that is full beats a differing attribute."""
+
+    def key(judgement: Judgement) -> tuple[bool, float, bool]:
+        supports = judgement.relation is Relation.SUPPORTS
+        outranked = not judgement.direct and any(
+            other.relation is Relation.SUPPORTS and other.strength >= FULL_SUPPORT for other in judgements
+        )
+        return not outranked, judgement.strength, supports
+
+    return max(judgements, key=key)
+
+
+def _settle(votes: Sequence[_Vote], claims: int) -> list[_Vote]:
+    """Keep, of each case and claim, only the votes on the side that the case takes as a whole."""
+    kept: list[_Vote] = []
+    for claim in range(max(claims, 1)):
+        cases: dict[str, list[_Vote]] = {}
+        for vote in votes:
+            if vote.claim == claim:
+                cases.setdefault(vote.sentence.case_id, []).append(vote)
+        for of_case in cases.values():
+            stand = _strongest([vote.judgement for vote in of_case]).relation
+            kept.extend(vote for vote in of_case if vote.judgement.relation is stand)
+    return kept
+
+
+def _status(votes: Sequence[_Vote], claims: int) -> Status:
+    """Combine the claims' own verdicts."""
+    verdicts = {_claim_status([vote for vote in votes if vote.claim == number]) for number in range(max(claims, 1))}
+    if Status.CONTRADICTED in verdicts:
+        return Status.CONTRADICTED
+    if len(verdicts) == 1:
+        return verdicts.pop()
+    return Status.PARTIAL
+
+
+def _claim_status(votes: Sequence[_Vote]) -> Status:
+    """Return one claim's verdict by the votes of the cases."""
+    best: dict[str, float] = {}
+    against: set[str] = set()
+    for vote in votes:
+        case = vote.sentence.case_id
+        if vote.judgement.relation is Relation.CONTRADICTS:
+            against.add(case)
+        else:
+            best[case] = max(best.get(case, 0.0), vote.judgement.strength)
+    if len(against) > len(best):
+        return Status.CONTRADICTED
+    if not best:
+        return Status.UNSUPPORTED
+    return Status.SUPPORTED if max(best.values()) >= FULL_SUPPORT else Status.PARTIAL
+
+
+def _links(votes: Sequence[_Vote]) -> tuple[EvidenceLink, ...]:
+    """Return one link an evidence sentence and relation: supports first, same words and strong ones leading.
+
+    The strength of a link is the mean over the claims that the sentence speaks of. Every claim keeps its best
+    evidence before any claim gets a second one.
+    """
+    groups: dict[tuple[int, Relation], list[_Vote]] = {}
+    for vote in votes:
+        groups.setdefault((vote.order, vote.judgement.relation), []).append(vote)
+    ranked = sorted(
+        groups.values(),
+        key=lambda group: (
+            not group[0].same_words,
+            -sum(vote.judgement.strength for vote in group),
+            group[0].order,
+        ),
+    )
+    links: list[EvidenceLink] = []
+    for relation, limit in ((Relation.SUPPORTS, MAX_SUPPORTS), (Relation.CONTRADICTS, MAX_CONTRADICTIONS)):
+        of_relation = [group for group in ranked if group[0].judgement.relation is relation]
+        links.extend(_link(group) for group in _spread(of_relation, limit))
+    return tuple(links)
+
+
+def _spread(ranked: Sequence[list[_Vote]], limit: int) -> list[list[_Vote]]:
+    """Pick ``limit`` groups: first those that speak of a claim not spoken of yet, then cases not yet quoted."""
+    picked: list[list[_Vote]] = []
+    spoken: set[int] = set()
+    cases: set[str] = set()
+    for wanted in ("new claim", "new case", "any"):
+        for group in ranked:
+            if len(picked) >= limit:
+                return picked
+            claims, case = {vote.claim for vote in group}, group[0].sentence.case_id
+            fits = wanted == "any" or (case not in cases if wanted == "new case" else not claims <= spoken)
+            if fits and group not in picked:
+                picked.append(group)
+                spoken |= claims
+                cases.add(case)
+    return picked
+
+
+def _link(group: Sequence[_Vote]) -> EvidenceLink:
+    strength = sum(vote.judgement.strength for vote in group) / len(group)
+    return link_to(group[0].sentence, group[0].judgement.relation, strength)
+
+
+def link_to(sentence: Sentence, relation: Relation, strength: float) -> EvidenceLink:
+    """Return a link that quotes a whole evidence sentence; ``strength`` in [0, 1]."""
+    return EvidenceLink(
+        case_id=sentence.case_id,
+        section=sentence.section,
+        sentence=sentence.number,
+        start=sentence.start,
+        end=sentence.end,
+        quote=sentence.text,
+        relation=relation,
+        strength=round(strength, 4),
+    )
+
+
+def _agreeing(claims: Sequence[Finding], image_findings: Sequence[ImageFinding]) -> tuple[str, ...]:
+    """Return the labels on which the image says what the sentence says."""
+    said = {finding.label: finding.positive for finding in image_findings if finding.trained}
+    return tuple(
+        dict.fromkeys(
+            claim.label
+            for claim in claims
+            if claim.label in said and said[claim.label] is (claim.polarity is not Polarity.NEGATIVE)
+        )
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.lower()))

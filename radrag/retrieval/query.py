@@ -1,0 +1,99 @@
+"""What is searched for: weights over the label set, and words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from radrag.corpus.vectors import NO_FINDING, clean_text, finding_labels
+from radrag.domain import Finding, ImageFinding
+from radrag.reports.vocabulary import NAMES, ancestors
+
+WORDINGS: Mapping[str, tuple[str, ...]] = {
+    "Infiltration": ("Airspace Disease", "Lung Opacity"),
+    "Consolidation": ("Airspace Disease",),
+}
+"""Image label → labels under which reports state the same appearance: NIH's "infiltration" was mined from reports
+that say infiltrate, opacity or airspace disease (Wang et al. 2017); other hospitals rarely use the word."""
+
+UNKNOWN_PENALTY = -0.15
+"""Weight of a label that the query says nothing of: of two cases that fit alike, the plainer one is nearer."""
+
+PARENT_SHARE = 0.5
+"""Weight that a parent inherits from its child: a case with any opacity is nearer to pneumonia than a clear one."""
+
+_NORMAL_WORDS = "No acute cardiopulmonary abnormality."
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search.
+
+    Attributes:
+        weights: label → weight in [-1, 1]: above 0 wanted, below 0 unwanted; empty when labels are not searched.
+        text: words to search for; empty when text is not searched.
+        exclude_patient: patient whose own cases must not be found; empty for none.
+        exclude_cases: further cases that must not be found.
+    """
+
+    weights: Mapping[str, float]
+    text: str
+    exclude_patient: str = ""
+    exclude_cases: frozenset[str] = field(default_factory=frozenset)
+
+
+def query_from_image(findings: Sequence[ImageFinding], *, indication: str = "", exclude_patient: str = "") -> Query:
+    """Ask for cases that read as the image looks, and for the same clinical question.
+
+    The weight of a label is the distance of its log-odds from the threshold's, cut at ±2 and halved: a finding far
+    above its threshold is wanted, one far below unwanted, one near it nearly ignored.
+    """
+    margins = {finding.label: _margin(finding) for finding in findings if finding.trained}
+    positive = sorted((label for label in margins if margins[label] >= 0 and label != NO_FINDING), key=NAMES.index)
+    words = ", ".join(label.lower() for label in positive)
+    text = clean_text(f"{indication} {words.capitalize() + '.' if words else _NORMAL_WORDS if margins else ''}")
+    return Query(_spread(margins), text, exclude_patient)
+
+
+def query_from_text(text: str, findings: Iterable[Finding] = ()) -> Query:
+    """Ask for cases by words, and by the findings that the words state, if any."""
+    stated = list(findings)
+    labels = finding_labels(stated) if stated else {}
+    return Query(_spread(labels) if labels else {}, clean_text(text))
+
+
+def joined(first: Query, second: Query) -> Query:
+    """Return a query that asks for both; where both weigh a label, the second (what a person typed) wins."""
+    typed = {label: weight for label, weight in second.weights.items() if weight > 0}
+    return Query(
+        {**first.weights, **typed},
+        clean_text(f"{second.text} {first.text}"),
+        first.exclude_patient or second.exclude_patient,
+        first.exclude_cases | second.exclude_cases,
+    )
+
+
+def _margin(finding: ImageFinding) -> float:
+    distance = _log_odds(finding.probability) - _log_odds(finding.threshold)
+    return max(-2.0, min(2.0, distance)) / 2
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(inside / (1 - inside))
+
+
+def _spread(known: Mapping[str, float]) -> dict[str, float]:
+    """Extend weights to other wordings and to parents; give the rest the penalty of the unknown."""
+    weights = dict.fromkeys(NAMES, UNKNOWN_PENALTY) | dict(known)
+    for label, weight in known.items():
+        if weight <= 0:
+            continue
+        for other in WORDINGS.get(label, ()):
+            if other not in known:
+                weights[other] = max(weights[other], weight)
+        for parent in ancestors(label):
+            if parent not in known:
+                weights[parent] = max(weights[parent], PARENT_SHARE * weight)
+    return weights
