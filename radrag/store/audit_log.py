@@ -16,15 +16,19 @@ from radrag.store.values import AuditEntry, AuditEvent
 GENESIS = "0" * 64  # "previous hash" of the first row
 
 
+def lock(session: Session) -> None:
+    """Let other writers to the log wait until this transaction ends; readers pass. SQLite's write lock does the same."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def append(session: Session, event: AuditEvent) -> AuditEntry:
     """Add an event within the session's transaction; writers wait for each other until it is committed.
 
     Raises:
         StoreError: the payload is not JSON.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        # Held to the end of the transaction; readers pass. SQLite's write lock does the same.
-        session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))
+    lock(session)
     position, previous = head(session)
     entry = AuditEntry(
         what=event.what,

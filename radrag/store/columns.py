@@ -48,14 +48,31 @@ class Words(TypeDecorator[Word]):
     def __init__(self, words: type[Word]) -> None:
         super().__init__()
         self.words = words
+        self._members = {member.value: member for member in words}
 
     def process_bind_param(self, value: Word | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Return the member's value; ValueError for a word that is not one of them."""
-        return None if value is None else self.words(value).value
+        """Return the member's value.
+
+        Raises:
+            StoreError: ``value`` is not one of the words.
+        """
+        return None if value is None else self._member(value).value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Word | None:  # noqa: ARG002
-        """Return the member."""
-        return None if value is None else self.words(value)
+        """Return the member.
+
+        Raises:
+            StoreError: the database holds another word.
+        """
+        return None if value is None else self._member(value)
+
+    def _member(self, value: str) -> Word:
+        try:
+            return self._members[value]
+        except KeyError:
+            raise StoreError(
+                f"{value!r} is no {self.words.__name__}.", hint=f"One of: {', '.join(self.words)}"
+            ) from None
 
 
 class Real(TypeDecorator[float]):

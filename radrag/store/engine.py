@@ -45,6 +45,9 @@ class Database:
         self.engine = engine
         self.place = place
         self._writer = engine.execution_options(radrag_write=True)
+        # Several statements of one reader must see one state; SQLite's transactions always do.
+        postgresql = engine.dialect.name == "postgresql"
+        self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if postgresql else engine
         # An in-memory database is one connection: threads take turns.
         shared = isinstance(engine.pool, StaticPool)
         self._turn: AbstractContextManager[Any] = threading.RLock() if shared else nullcontext()
@@ -52,7 +55,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one state of the database and changes nothing."""
-        with self._turn, translated(self.place), Session(self.engine) as session:
+        with self._turn, translated(self.place), Session(self._reader) as session:
             yield session
 
     @contextmanager

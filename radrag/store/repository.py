@@ -7,12 +7,15 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from radrag.domain import Case, Polarity, Sentence
+from sqlalchemy import func, select
+
+from radrag.domain import Case, Draft, Polarity, Sentence, StudyImage
 from radrag.errors import CorpusError, UsageError
-from radrag.store import audit_log, cases, queries
+from radrag.store import audit_log, cases, drafts, queries
 from radrag.store.engine import Database, connect
 from radrag.store.migrations import upgrade
-from radrag.store.values import AddReport, AuditEvent, CorpusInfo, CorpusSummary
+from radrag.store.tables import DraftRow
+from radrag.store.values import AddReport, AuditEntry, AuditEvent, CorpusInfo, CorpusSummary, DraftSummary
 
 Parsed = tuple[Case, Sequence[Sentence]]
 
@@ -39,7 +42,7 @@ class Store:
 
         Raises:
             StoreError: the URL is malformed, or the database cannot be reached, is damaged or of a newer radrag.
-            MissingDependency: PostgreSQL is asked for and psycopg is not installed.
+            MissingDependency: psycopg is not installed, and PostgreSQL is asked for.
         """
         database = connect(url)
         try:
@@ -181,6 +184,103 @@ class Store:
         """Return sentences that mention a finding (with this polarity, or any), in order of arrival."""
         with self._database.reading() as session:
             return queries.sentences_with(session, label, polarity, corpus, limit=limit, offset=offset)
+
+    # Drafts
+
+    def save_draft(self, draft: Draft) -> bool:
+        """Keep a draft and put it on record; return False when the same draft was there already.
+
+        Raises:
+            StoreError: another draft has this id, provenance is not JSON, or the age is NaN.
+        """
+        with self._database.writing() as session:
+            audit_log.lock(session)  # before the look for the id: two savers of one id take turns
+            digest = drafts.save(session, draft)
+            if digest is None:
+                return False
+            payload = {"draft_id": draft.draft_id, "content_sha256": digest}
+            audit_log.append(session, self._event("draft.saved", payload, draft.study.patient_key))
+        return True
+
+    def draft(self, draft_id: str) -> Draft:
+        """Return a draft, equal to the one saved (NaN where NaN was; tuples within provenance are lists).
+
+        Raises:
+            StoreError: there is no such draft.
+        """
+        with self._database.reading() as session:
+            return drafts.load(session, draft_id)
+
+    def drafts(
+        self,
+        limit: int = 100,
+        offset: int = 0,
+        *,
+        status: str | None = None,
+        patient_key: str | None = None,
+        study_instance_uid: str | None = None,
+    ) -> list[DraftSummary]:
+        """Return rows of the worklist, newest first; None means any."""
+        heads = drafts.matching(
+            select(DraftRow.__table__), status=status, patient_key=patient_key, study=study_instance_uid
+        )
+        newest_first = heads.order_by(DraftRow.created_at.desc(), DraftRow.id.desc())
+        with self._database.reading() as session:
+            return drafts.summaries(session, newest_first.limit(limit).offset(offset))
+
+    def count_drafts(
+        self, *, status: str | None = None, patient_key: str | None = None, study_instance_uid: str | None = None
+    ) -> int:
+        """Return how many drafts there are of what :meth:`drafts` would list."""
+        count = select(func.count()).select_from(DraftRow)
+        query = drafts.matching(count, status=status, patient_key=patient_key, study=study_instance_uid)
+        with self._database.reading() as session:
+            return int(session.scalar(query) or 0)
+
+    def study_images(self, draft_id: str) -> tuple[StudyImage, ...]:
+        """Return the images of a draft's study, in order; empty for an unknown draft."""
+        with self._database.reading() as session:
+            return drafts.images(session, draft_id)
+
+    def read_evidence(self, draft_id: str) -> dict[str, Case]:
+        """Return the cases that a draft's hits and links name, for a reader, and put the reading on record.
+
+        Cases of removed corpora are left out; the draft still has the quotes.
+
+        Raises:
+            StoreError: there is no such draft.
+        """
+        draft = self.draft(draft_id)
+        found = self.cases(drafts.cited(draft))
+        payload = {"draft_id": draft_id, "cases": list(found)}
+        self.record(self._event("evidence.read", payload, draft.study.patient_key))
+        return found
+
+    # Audit log
+
+    def record(self, event: AuditEvent) -> AuditEntry:
+        """Add an event to the audit log.
+
+        Raises:
+            StoreError: the payload is not JSON.
+        """
+        with self._database.writing() as session:
+            return audit_log.append(session, event)
+
+    def audit_entries(self, *, after: int = 0, limit: int = 100) -> list[AuditEntry]:
+        """Return entries of the audit log with positions above ``after``, oldest first."""
+        with self._database.reading() as session:
+            return audit_log.entries(session, after=after, limit=limit)
+
+    def verify_audit_log(self) -> list[int]:
+        """Return the positions at which the audit log's hash chain is broken; empty for an intact log."""
+        with self._database.reading() as session:
+            return audit_log.verify(session)
+
+    def audit_head(self) -> tuple[int, str]:
+        """Return position and hash of the last entry: kept elsewhere, they show that none was cut off the end."""
+        with self._database.reading() as session:
+            return audit_log.head(session)
 
     def _heads(self, corpus: str | None, batch: int) -> Iterator[Sequence[queries.Head]]:
         after = 0

@@ -1,0 +1,278 @@
+"""Drafts: written whole in one transaction, read back equal to the last bit, listed for the worklist."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, func, insert, select
+from sqlalchemy.orm import Session
+
+from radrag.domain import (
+    Draft,
+    DraftSentence,
+    DraftWarning,
+    EvidenceLink,
+    Finding,
+    Hit,
+    ImageFinding,
+    Omission,
+    Status,
+    Study,
+    StudyImage,
+    View,
+)
+from radrag.errors import StoreError
+from radrag.store.base import Base
+from radrag.store.canonical import draft_sha256, json_value, utc
+from radrag.store.rows import Rows, chunks, finding_of, finding_row, image_of, image_row, write
+from radrag.store.tables import (
+    DraftFindingRow,
+    DraftImageRow,
+    DraftRow,
+    DraftSentenceRow,
+    EvidenceLinkRow,
+    HitRow,
+    ImageFindingRow,
+    OmissionRow,
+    ProvenanceRow,
+    WarningRow,
+)
+from radrag.store.values import PRELIMINARY, DraftSummary
+
+
+def save(session: Session, draft: Draft) -> str | None:
+    """Write a draft; return its checksum, or None when the same draft is there already.
+
+    Raises:
+        StoreError: another draft has this id, or a value is not one a database or JSON can hold.
+    """
+    if draft.study.age is not None and math.isnan(draft.study.age):
+        raise StoreError("The study's age is NaN.", hint="Give None for an unknown age.")
+    provenance = json_value(draft.provenance, "provenance")
+    digest = draft_sha256(draft)
+    present = session.scalar(select(DraftRow.content_sha256).where(DraftRow.draft_id == draft.draft_id))
+    if present == digest:
+        return None
+    if present is not None:
+        raise StoreError(
+            f"Draft {draft.draft_id!r} is stored already, with other content.",
+            hint="A stored draft never changes: save the new one under a new id.",
+        )
+    study = draft.study
+    key = session.scalars(
+        insert(DraftRow).returning(DraftRow.id),
+        {
+            "draft_id": draft.draft_id,
+            "status": PRELIMINARY,
+            "created_at": utc(provenance.get("created_at")),
+            "study_instance_uid": study.study_instance_uid,
+            "accession": study.accession,
+            "patient_key": study.patient_key,
+            "sex": study.sex,
+            "age": study.age,
+            "studied_at": study.studied_at,
+            "indication": study.indication,
+            "content_sha256": digest,
+        },
+    ).one()
+    _put_contents(session, {"draft_pk": key}, draft, provenance)
+    return digest
+
+
+def _put_contents(session: Session, owner: Mapping[str, int], draft: Draft, provenance: Any) -> None:
+    links: Rows = []
+    for place, sentence in enumerate(draft.sentences):
+        links += [_link_row(link) | {"draft_sentence": place, "omission": None} for link in sentence.links]
+    for place, omission in enumerate(draft.omissions):
+        links += [_link_row(link) | {"draft_sentence": None, "omission": place} for link in omission.links]
+    tables: dict[Any, Rows] = {
+        DraftImageRow: [image_row(image, place) for place, image in enumerate(draft.study.images)],
+        DraftSentenceRow: [
+            {
+                "position": place,
+                "section": sentence.section,
+                "text": sentence.text,
+                "status": sentence.status,
+                "image_findings": list(sentence.image_findings),
+            }
+            for place, sentence in enumerate(draft.sentences)
+        ],
+        DraftFindingRow: [
+            finding_row(finding, place, number)
+            for place, sentence in enumerate(draft.sentences)
+            for number, finding in enumerate(sentence.findings)
+        ],
+        OmissionRow: [
+            {"position": place, "label": omission.label, "why": omission.why}
+            for place, omission in enumerate(draft.omissions)
+        ],
+        EvidenceLinkRow: [link | {"position": place} for place, link in enumerate(links)],
+        HitRow: [
+            {
+                "position": place,
+                "case_id": hit.case_id,
+                "rank": int(hit.rank),
+                "score": hit.score,
+                "channels": json_value(hit.channels, "channels", finite=False),
+                "why": hit.why,
+            }
+            for place, hit in enumerate(draft.hits)
+        ],
+        ImageFindingRow: [
+            {
+                "position": place,
+                "label": finding.label,
+                "probability": finding.probability,
+                "threshold": finding.threshold,
+                "trained": bool(finding.trained),
+                "region": json_value(finding.region, "region", finite=False),
+            }
+            for place, finding in enumerate(draft.image_findings)
+        ],
+        WarningRow: [
+            {"position": place, "code": warning.code, "message": warning.message}
+            for place, warning in enumerate(draft.warnings)
+        ],
+        ProvenanceRow: [{"payload": provenance}],
+    }
+    write(session, {table: [{**owner, **row} for row in rows] for table, rows in tables.items()})
+
+
+def _link_row(link: EvidenceLink) -> dict[str, Any]:
+    return {
+        "case_id": link.case_id,
+        "section": link.section,
+        "sentence": link.sentence,
+        "start": link.start,
+        "end": link.end,
+        "quote": link.quote,
+        "relation": link.relation,
+        "strength": link.strength,
+    }
+
+
+def load(session: Session, draft_id: str) -> Draft:
+    """Return a draft.
+
+    Raises:
+        StoreError: there is no such draft.
+    """
+    head = session.execute(select(DraftRow.__table__).where(DraftRow.draft_id == draft_id)).one_or_none()
+    if head is None:
+        raise StoreError(f"There is no draft {draft_id!r}.", hint="Drafts are kept with: radrag draft PATH --save")
+
+    def below(table: type[Base]) -> Sequence[Any]:
+        columns = table.__table__.c
+        query = select(table.__table__).where(columns.draft_pk == head.id)
+        return session.execute(query.order_by(*table.__table__.primary_key)).all()
+
+    links: dict[tuple[int | None, int | None], list[EvidenceLink]] = defaultdict(list)
+    for row in below(EvidenceLinkRow):
+        links[row.draft_sentence, row.omission].append(
+            EvidenceLink(
+                row.case_id, row.section, row.sentence, row.start, row.end, row.quote, row.relation, row.strength
+            )
+        )
+    findings: dict[int, list[Finding]] = defaultdict(list)
+    for row in below(DraftFindingRow):
+        findings[row.sentence].append(finding_of(row))
+    return Draft(
+        draft_id=draft_id,
+        study=Study(
+            study_instance_uid=head.study_instance_uid,
+            images=tuple(image_of(row) for row in below(DraftImageRow)),
+            accession=head.accession,
+            patient_key=head.patient_key,
+            sex=head.sex,
+            age=head.age,
+            studied_at=head.studied_at,
+            indication=head.indication,
+        ),
+        sentences=tuple(
+            DraftSentence(
+                section=row.section,
+                text=row.text,
+                status=row.status,
+                findings=tuple(findings[row.position]),
+                links=tuple(links[row.position, None]),
+                image_findings=tuple(row.image_findings),
+            )
+            for row in below(DraftSentenceRow)
+        ),
+        omissions=tuple(Omission(row.label, row.why, tuple(links[None, row.position])) for row in below(OmissionRow)),
+        hits=tuple(
+            Hit(row.case_id, row.rank, row.score, {name: tuple(pair) for name, pair in row.channels.items()}, row.why)
+            for row in below(HitRow)
+        ),
+        image_findings=tuple(
+            ImageFinding(
+                row.label, row.probability, row.threshold, row.trained, tuple(row.region) if row.region else None
+            )
+            for row in below(ImageFindingRow)
+        ),
+        warnings=tuple(DraftWarning(row.code, row.message) for row in below(WarningRow)),
+        provenance=next(row.payload for row in below(ProvenanceRow)),
+    )
+
+
+def cited(draft: Draft) -> list[str]:
+    """Return the ids of the cases that a draft's hits and links name, each once, hits first."""
+    links = [link for sentence in draft.sentences for link in sentence.links]
+    links += [link for omission in draft.omissions for link in omission.links]
+    return list(dict.fromkeys([hit.case_id for hit in draft.hits] + [link.case_id for link in links]))
+
+
+def images(session: Session, draft_id: str) -> tuple[StudyImage, ...]:
+    """Return the images of a draft's study; empty for an unknown draft."""
+    table = DraftImageRow.__table__
+    query = select(table).join(DraftRow, DraftRow.id == table.c.draft_pk).where(DraftRow.draft_id == draft_id)
+    return tuple(image_of(row) for row in session.execute(query.order_by(table.c.position)))
+
+
+def matching(query: Select[Any], *, status: str | None, patient_key: str | None, study: str | None) -> Select[Any]:
+    """Narrow a query on drafts."""
+    wanted = {DraftRow.status: status, DraftRow.patient_key: patient_key, DraftRow.study_instance_uid: study}
+    return query.where(*(column == value for column, value in wanted.items() if value is not None))
+
+
+def summaries(session: Session, heads: Select[Any]) -> list[DraftSummary]:
+    """Return worklist rows for a query of table drafts."""
+    rows = session.execute(heads).all()
+    keys = [row.id for row in rows]
+    views: dict[int, list[View]] = defaultdict(list)
+    statuses: dict[int, dict[str, int]] = {key: dict.fromkeys((status.value for status in Status), 0) for key in keys}
+    for part in chunks(keys):
+        images = select(DraftImageRow.draft_pk, DraftImageRow.view).where(DraftImageRow.draft_pk.in_(part))
+        for key, view in session.execute(images.order_by(DraftImageRow.draft_pk, DraftImageRow.position)):
+            views[key].append(view)
+        counts = select(DraftSentenceRow.draft_pk, DraftSentenceRow.status, func.count())
+        grouped = counts.group_by(DraftSentenceRow.draft_pk, DraftSentenceRow.status)
+        for key, status, count in session.execute(grouped.where(DraftSentenceRow.draft_pk.in_(part))):
+            statuses[key][status.value] = count
+    omissions = _counts(session, OmissionRow, keys)
+    warnings = _counts(session, WarningRow, keys)
+    return [
+        DraftSummary(
+            draft_id=row.draft_id,
+            study_instance_uid=row.study_instance_uid,
+            patient_key=row.patient_key,
+            views=tuple(views[row.id]),
+            created_at=row.created_at,
+            status=row.status,
+            sentences=statuses[row.id],
+            omissions=omissions.get(row.id, 0),
+            warnings=warnings.get(row.id, 0),
+        )
+        for row in rows
+    ]
+
+
+def _counts(session: Session, table: type[OmissionRow] | type[WarningRow], keys: Sequence[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for part in chunks(keys):
+        query = select(table.draft_pk, func.count()).where(table.draft_pk.in_(part)).group_by(table.draft_pk)
+        found.update((key, count) for key, count in session.execute(query))
+    return found
