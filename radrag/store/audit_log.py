@@ -17,7 +17,7 @@ GENESIS = "0" * 64  # "previous hash" of the first row
 
 
 def lock(session: Session) -> None:
-    """Let other writers to the log wait until this transaction ends; readers pass. SQLite's write lock does the same."""
+    """Let other writers wait until this transaction ends, as SQLite's write lock does anyway; readers pass."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))
 

@@ -12,6 +12,8 @@ from sqlalchemy.types import TypeDecorator
 
 from radrag.errors import StoreError
 
+# One NaN object for all: then values that hold it compare equal, as tuples compare by identity first.
+CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -102,4 +104,4 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """Return the parsed value; lists where tuples went in."""
-        return None if value is None else json.loads(value)
+        return None if value is None else json.loads(value, parse_constant=CONSTANTS.__getitem__)

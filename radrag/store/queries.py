@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Table, and_, delete, exists, func, select
@@ -14,6 +14,7 @@ from radrag.domain import Case, Finding, Polarity, Sentence, StudyImage
 from radrag.errors import CorpusError
 from radrag.store.base import Base
 from radrag.store.canonical import case_sha256
+from radrag.store.engine import Database
 from radrag.store.rows import chunks, finding_of, image_of
 from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, SectionRow, SentenceRow
 from radrag.store.values import CorpusSummary
@@ -103,6 +104,18 @@ def heads_after(session: Session, corpus: str | None, after: int, limit: int) ->
     """Return the next rows of table cases in the order of their arrival."""
     query = select(*CASE_COLUMNS).where(CASES.c.id > after).order_by(CASES.c.id).limit(limit)
     return session.execute(query if corpus is None else query.where(CASES.c.corpus == corpus)).all()
+
+
+def pages(database: Database, corpus: str | None, size: int) -> Iterator[Sequence[Head]]:
+    """Yield all rows of table cases in pages; no transaction is held between them."""
+    after = 0
+    while True:
+        with database.reading() as session:
+            heads = heads_after(session, corpus, after, size)
+        if not heads:
+            return
+        yield heads
+        after = heads[-1].id
 
 
 def cases_of(session: Session, heads: Sequence[Head]) -> list[Case]:

@@ -120,7 +120,7 @@ class Store:
         with self._database.reading() as session:
             queries.require_corpus(session, name)
         damaged: list[str] = []
-        for heads in self._heads(name, 500):
+        for heads in queries.pages(self._database, name, 500):
             with self._database.reading() as session:
                 damaged += queries.damaged_cases(session, heads)
         return damaged
@@ -154,7 +154,7 @@ class Store:
 
     def iter_cases(self, corpus: str | None = None, *, batch: int = 500) -> Iterator[Case]:
         """Yield cases in order of arrival; no transaction is held between batches."""
-        for heads in self._heads(corpus, batch):
+        for heads in queries.pages(self._database, corpus, batch):
             with self._database.reading() as session:
                 found = queries.cases_of(session, heads)
             yield from found
@@ -166,7 +166,7 @@ class Store:
 
     def iter_sentences(self, corpus: str | None = None, *, batch: int = 500) -> Iterator[Sentence]:
         """Yield the sentences of all cases in order of arrival; ``batch`` counts cases."""
-        for heads in self._heads(corpus, batch):
+        for heads in queries.pages(self._database, corpus, batch):
             with self._database.reading() as session:
                 found = queries.sentences_of(session, heads)
             for parts in found.values():
@@ -281,16 +281,6 @@ class Store:
         """Return position and hash of the last entry: kept elsewhere, they show that none was cut off the end."""
         with self._database.reading() as session:
             return audit_log.head(session)
-
-    def _heads(self, corpus: str | None, batch: int) -> Iterator[Sequence[queries.Head]]:
-        after = 0
-        while True:
-            with self._database.reading() as session:
-                heads = queries.heads_after(session, corpus, after, batch)
-            if not heads:
-                return
-            yield heads
-            after = heads[-1].id
 
     def _event(self, what: str, payload: Mapping[str, Any], patient_key: str = "") -> AuditEvent:
         return AuditEvent(what, self._who, self._origin, patient_key, payload)
