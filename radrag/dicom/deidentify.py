@@ -30,7 +30,7 @@ def safe_name(study_instance_uid: str, suffix: str = "") -> str:
     """Return a file name that tells nothing of the patient and is valid on every file system.
 
     Args:
-        study_instance_uid: UID to name the file by; device-made UIDs can hold dates and serial numbers, so it is hashed.
+        study_instance_uid: UID to name the file by; hashed, since devices put dates and serial numbers in.
         suffix: such as ``.json``; characters other than letters, digits and dots are dropped.
 
     Returns:
