@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         """Folder of what can be made again."""
         return self.workspace / "cache"
 
+    def with_changes(self, **values: Any) -> Settings:
+        """Return the settings with some values replaced; None leaves a value as it is."""
+        return self.model_copy(update={name: value for name, value in values.items() if value is not None})
+
     def salt(self) -> str:
         """Return the secret for patient keys, making the workspace's own on first use (mode 0600).
 

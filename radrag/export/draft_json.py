@@ -20,9 +20,9 @@ def draft_to_dict(draft: Draft) -> dict[str, Any]:
         "draft_id": draft.draft_id,
         "status": "preliminary",
         "study": _study(draft.study),
-        "sentences": [_sentence(sentence) for sentence in draft.sentences],
+        "sentences": [sentence_to_dict(sentence) for sentence in draft.sentences],
         "omissions": [_omission(omission) for omission in draft.omissions],
-        "hits": [_hit(hit) for hit in draft.hits],
+        "hits": [hit_to_dict(hit) for hit in draft.hits],
         "image_findings": [_image_finding(finding) for finding in draft.image_findings],
         "warnings": [{"code": warning.code, "message": warning.message} for warning in draft.warnings],
         "provenance": dict(draft.provenance),
@@ -50,7 +50,8 @@ def _study(study: Study) -> dict[str, Any]:
     }
 
 
-def _sentence(sentence: DraftSentence) -> dict[str, Any]:
+def sentence_to_dict(sentence: DraftSentence) -> dict[str, Any]:
+    """Return a checked sentence as plain values."""
     return {
         "section": sentence.section,
         "text": sentence.text,
@@ -93,7 +94,8 @@ def _omission(omission: Omission) -> dict[str, Any]:
     return {"label": omission.label, "why": omission.why, "links": [link_to_dict(link) for link in omission.links]}
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
+def hit_to_dict(hit: Hit) -> dict[str, Any]:
+    """Return a hit as plain values."""
     return {
         "case_id": hit.case_id,
         "rank": hit.rank,

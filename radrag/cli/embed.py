@@ -1,0 +1,115 @@
+"""``radrag embed``: vectors and image findings of many images to one file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from radrag.cli.output import progress, say, say_refused
+from radrag.errors import UsageError
+from radrag.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from radrag.encoders.base import ImageEncoder
+
+BATCH = 16
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write, ending in .npz."
+)
+@click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
+@click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
+@click.pass_obj
+def command(
+    settings: Settings, paths: tuple[Path, ...], out: Path, encoder: str | None, encoder_weights: Path | None
+) -> int:
+    """Write vectors and image findings of all images in PATHS to a file.
+
+    The file has `paths` [n], `vectors` float32 [n, d] of unit norm, `labels` [l], `probabilities` float32 [n, l]
+    (NaN where the encoder was not trained) and `failed`, the paths that were refused.
+    """
+    from radrag.dicom.read import find_studies, load_study
+    from radrag.workspace import Workspace
+
+    if out.suffix != ".npz":
+        raise UsageError(f"{out}: the name must end in .npz.")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out.parent} is not a folder.")
+    changed = settings.with_changes(encoder=encoder, encoder_weights=encoder_weights)
+    studies, refusals = find_studies(paths, salt=settings.salt())
+    say_refused(refusals)
+    failed = [refusal.path for refusal in refusals]
+    if not studies:
+        return 1
+    table = EmbeddingTable(Workspace(changed).image_encoder)
+    with progress("Encoding studies", len(studies)) as advance:
+        for files in studies:
+            study = load_study(files)
+            say_refused(study.refusals)
+            failed += [refusal.path for refusal in study.refusals]
+            for image in study.images:
+                table.add(image.image.path, image.pixels, image.image.view)
+            advance(1)
+    table.write(out, failed)
+    say(f"{out}: {len(table)} images encoded, {len(failed)} failed.")
+    return 1 if failed else 0
+
+
+class EmbeddingTable:
+    """Collects images, encodes them in batches, writes them as one file."""
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        self._encoder = encoder
+        self._waiting: list[tuple[str, Any, Any]] = []
+        self._paths: list[str] = []
+        self._vectors: list[np.ndarray] = []
+        self._probabilities: list[list[float]] = []
+        self._labels: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._paths) + len(self._waiting)
+
+    def add(self, path: str, pixels: np.ndarray, view: object) -> None:
+        """Add one display image float32 [h, w]."""
+        self._waiting.append((path, pixels, view))
+        if len(self._waiting) == BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        paths, pixels, views = zip(*self._waiting, strict=True)
+        encoding = self._encoder.encode(list(pixels), list(views))
+        self._paths += paths
+        self._vectors.append(encoding.vectors)
+        for findings in encoding.findings:
+            self._labels = [finding.label for finding in findings]
+            self._probabilities.append(
+                [finding.probability if finding.trained else float("nan") for finding in findings]
+            )
+        self._waiting.clear()
+
+    def write(self, out: Path, failed: list[str]) -> None:
+        """Write the table, all or nothing."""
+        import numpy as np
+
+        self._flush()
+        part = out.with_name(out.name + ".part")
+        with part.open("wb") as file:
+            np.savez_compressed(
+                file,
+                paths=np.array(self._paths, dtype=str),
+                vectors=np.concatenate(self._vectors) if self._vectors else np.zeros((0, 0), np.float32),
+                labels=np.array(self._labels, dtype=str),
+                probabilities=np.array(self._probabilities, dtype=np.float32),
+                failed=np.array(failed, dtype=str),
+            )
+        os.replace(part, out)

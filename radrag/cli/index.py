@@ -1,0 +1,94 @@
+"""``radrag index``: what is searched."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from radrag.cli.output import JSON_OPTION, emit, progress, say, table
+from radrag.settings import Settings
+
+if TYPE_CHECKING:
+    from radrag.index.manifest import Manifest
+    from radrag.workspace import Workspace
+
+
+@click.group()
+def command() -> None:
+    """Build, list and verify search indexes."""
+
+
+@command.command()
+@JSON_OPTION
+@click.pass_obj
+def build(settings: Settings, as_json: bool) -> None:
+    """Index every case of the workspace and make this the current index."""
+    from radrag.workspace import Workspace
+
+    manifest = build_index(Workspace(settings))
+    if as_json:
+        emit(asdict(manifest))
+    else:
+        click.echo(f"Index {manifest.index_id}: {manifest.rows:,} cases, channels {', '.join(manifest.channels)}.")
+
+
+def build_index(workspace: Workspace) -> Manifest:
+    """Build the workspace's index from its store."""
+    from radrag.corpus.snapshot import build_snapshot
+
+    encoder = workspace.text_encoder
+    with progress("Indexing cases", workspace.store.count_cases()) as advance:
+        return build_snapshot(workspace.store, encoder, workspace.settings.indexes, progress=advance)
+
+
+@command.command("list")
+@JSON_OPTION
+@click.pass_obj
+def list_(settings: Settings, as_json: bool) -> None:
+    """List the indexes of the workspace, newest first."""
+    from radrag.corpus.snapshot import list_indexes
+
+    found = list_indexes(settings.indexes)
+    if as_json:
+        emit([asdict(manifest) | {"current": current} for manifest, current in found])
+    elif not found:
+        say("The workspace has no index. Build one with: radrag index build")
+    else:
+        rows = [
+            (
+                "*" if current else "",
+                m.index_id,
+                f"{m.rows:,}",
+                ", ".join(m.corpora),
+                m.text_encoder["name"],
+                m.created_at,
+            )
+            for m, current in found
+        ]
+        click.echo(table(("", "index", "cases", "corpora", "text encoder", "built"), rows, right=(2,)))
+
+
+@command.command()
+@JSON_OPTION
+@click.pass_obj
+def verify(settings: Settings, as_json: bool) -> None:
+    """Check the current index: files against the checksum, cases against the store."""
+    from radrag.corpus.snapshot import current_index, load_snapshot
+    from radrag.errors import BadIndex
+    from radrag.index.manifest import verify_content
+    from radrag.workspace import Workspace
+
+    folder = current_index(settings.indexes)
+    manifest = verify_content(folder)
+    load_snapshot(folder)
+    if Workspace(settings).store.corpus_fingerprint() != manifest.corpus_sha256:
+        raise BadIndex(
+            f"Index {manifest.index_id} was built from other cases than the store now holds.",
+            hint="Rebuild it with: radrag index build",
+        )
+    if as_json:
+        emit({"index": manifest.index_id, "ok": True})
+    else:
+        say(f"Index {manifest.index_id}: {manifest.rows:,} cases, whole and up to date.")

@@ -1,0 +1,105 @@
+"""A workspace put together: settings to store, encoders, index and drafter, each made when first used."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from radrag.errors import UsageError
+from radrag.settings import Settings
+
+if TYPE_CHECKING:
+    from radrag.drafting import Drafter
+    from radrag.encoders.base import ImageEncoder, TextEncoder
+    from radrag.generation.base import Generator
+    from radrag.grounding.verify import Verifier
+    from radrag.reports.findings import Labeler
+    from radrag.retrieval.engine import Retriever
+    from radrag.store.repository import Store
+
+GENERATORS = ("compose",)
+
+
+class Workspace:
+    """Everything a command needs, from one settings object; heavy packages are loaded on first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def store(self) -> Store:
+        """The database."""
+        from radrag.store.repository import Store
+
+        return Store.open(self.settings.url)
+
+    @cached_property
+    def labeler(self) -> Labeler:
+        """Finds findings in text."""
+        from radrag.reports.findings import default_labeler
+
+        return default_labeler()
+
+    @cached_property
+    def image_encoder(self) -> ImageEncoder:
+        """Looks at images."""
+        from radrag.encoders import load_image_encoder
+
+        return load_image_encoder(self.settings.encoder, weights=self.settings.encoder_weights)
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """Embeds texts."""
+        from radrag.encoders import load_text_encoder
+
+        return load_text_encoder("minilm", cache=self.settings.cache)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Searches the current index.
+
+        Raises:
+            BadIndex: there is none, or it was built otherwise.
+        """
+        from radrag.corpus.snapshot import current_index, load_snapshot
+        from radrag.retrieval.engine import Retriever
+
+        snapshot = load_snapshot(current_index(self.settings.indexes))
+        return Retriever(snapshot, self.text_encoder)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Checks sentences against evidence."""
+        from radrag.grounding.verify import Verifier
+
+        return Verifier(self.labeler.label_text)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """Writes reports.
+
+        Raises:
+            UsageError: the settings name a generator that does not exist.
+        """
+        from radrag.generation.compose import ComposeGenerator
+
+        if self.settings.generator not in GENERATORS:
+            raise UsageError(f"There is no generator {self.settings.generator!r}; there is: {', '.join(GENERATORS)}.")
+        return ComposeGenerator()
+
+    @cached_property
+    def drafter(self) -> Drafter:
+        """Drafts studies."""
+        from radrag.drafting import Drafter
+        from radrag.reports.fitness import is_comparison
+
+        return Drafter(
+            encoder=self.image_encoder,
+            retriever=self.retriever,
+            sentences_of=self.store.sentences,
+            generator=self.generator,
+            verifier=self.verifier,
+            is_comparison=is_comparison,
+            hits=self.settings.hits,
+            seed=self.settings.seed,
+        )
