@@ -1,0 +1,17 @@
+"""The pages by name, so that each can send the reader to another without importing it at load."""
+
+import streamlit as st
+
+
+def worklist() -> st.Page:
+    """Return the page that lists the drafts."""
+    from ui import worklist as module
+
+    return st.Page(module.page, title="Worklist", icon=":material/list:", url_path="worklist", default=True)
+
+
+def review() -> st.Page:
+    """Return the page that shows one draft, named by ``?draft=``."""
+    from ui import review as module
+
+    return st.Page(module.page, title="Review", icon=":material/radiology:", url_path="review")
