@@ -1,0 +1,98 @@
+"""Side, place, severity and change of a mention, from the words around it."""
+
+from __future__ import annotations
+
+from radrag.domain import Change, Severity, Side
+from radrag.reports.mentions import Mention
+from radrag.reports.scope import FINITE
+from radrag.reports.tagging import Tag, Tagged
+
+_STOPS = frozenset({"with", "without", ";", "but"})
+_JOINS = frozenset({",", "and", "or", "nor", "&", "/"})
+
+
+def windows(tagged: Tagged, mention: Mention, others: list[Mention]) -> tuple[range, range]:
+    """Return the token ranges left and right of a mention that speak of it alone."""
+    spans = sorted({(other.start, other.end) for other in others if other.clause == mention.clause})
+    floor = max((end for start, end in spans if end <= mention.start), default=mention.clause[0])
+    roof = min((start for start, end in spans if start >= mention.end), default=mention.clause[1])
+    attributes = {n for tags in tagged.attributes.values() for tag in tags for n in range(tag.start, tag.end)}
+    left = mention.start
+    while left > floor:
+        word = tagged.words[left - 1]
+        if word in _STOPS:
+            break
+        if word in _JOINS and not (left - 2 >= floor and left - 2 in attributes and left in attributes):
+            break
+        left -= 1
+    right = mention.end
+    while right < roof:
+        word = tagged.words[right]
+        if word in _STOPS:
+            break
+        if word in _JOINS and roof < mention.clause[1]:
+            break
+        right += 1
+    return range(left, mention.start), range(mention.end, right)
+
+
+def _within(tags: list[Tag], *ranges: range) -> list[Tag]:
+    return [tag for tag in tags if any(r.start <= tag.start and tag.end <= r.stop for r in ranges)]
+
+
+def side_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Side:
+    """Return the side named around a mention; left and right together are bilateral."""
+    values = {tag.value for tag in _within(tagged.attributes.get("side", []), own[0], inside, own[1])}
+    return _side(values)
+
+
+def _side(values: set[str]) -> Side:
+    if not values:
+        return Side.NONE
+    return Side(values.pop()) if len(values) == 1 else Side.BILATERAL
+
+
+def leading_side(tagged: Tagged, mention: Mention, first: int) -> Side:
+    """Side of a phrase that opens the clause ("In the left base, there is …")."""
+    tags = _within(tagged.attributes.get("side", []), range(mention.clause[0], first))
+    return _side({tag.value for tag in tags})
+
+
+def location_of(tagged: Tagged, own: tuple[range, range], inside: range) -> str:
+    """Return the place named around a mention, without its side; nearest before it, else after it."""
+    tags = tagged.attributes.get("location", [])
+    for chosen in (_within(tags, own[0], inside)[::-1], _within(tags, own[1])):
+        if chosen:
+            return chosen[0].value
+    return ""
+
+
+def severity_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Severity:
+    """Return how much of it there is: by a word before or in the mention, else by a predicate after it."""
+    tags = tagged.attributes.get("severity", [])
+    before = _within(tags, own[0]) or _within(tags, inside)
+    if before:
+        return Severity(before[-1].value)
+    after = _within(tags, own[1])
+    if after and any(word in FINITE or word == "," for word in tagged.words[own[1].start : after[0].start]):
+        return Severity(after[0].value)
+    return Severity.NONE
+
+
+def change_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Change:
+    """Return the change against an earlier study that is named around a mention."""
+    tags = tagged.attributes.get("change", [])
+    found = _within(tags, own[0], inside)[::-1] or _within(tags, own[1])
+    strong = [tag for tag in found if tag.value != "stable"]
+    return Change((strong or found)[0].value) if found else Change.NONE
+
+
+def trailing_change(tagged: Tagged, mention: Mention) -> Change:
+    """Change in a predicate over the whole list ("Edema and effusions have improved")."""
+    tags = _within(tagged.attributes.get("change", []), range(mention.end, mention.clause[1]))
+    for tag in tags:
+        between = tagged.words[mention.end : tag.start]
+        verbs = sum(word in FINITE for word in between) + (tagged.words[tag.start] in FINITE)
+        if verbs == 1:
+            return Change(tag.value)
+    return Change.NONE
