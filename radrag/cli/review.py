@@ -59,7 +59,7 @@ SAFE_FLAGS = {
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Colours.")
 @click.option("--open", "open_browser", is_flag=True, help="Also open the page in the default browser.")
 @click.pass_context
-def command(  # noqa: PLR0917 - click passes by name
+def command(
     context: click.Context, port: int, host: str, workspace: Path | None, theme: str, open_browser: bool
 ) -> None:
     """Show drafts beside image and evidence, in a browser on this machine.
