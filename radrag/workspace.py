@@ -91,7 +91,7 @@ class Workspace:
     def drafter(self) -> Drafter:
         """Drafts studies."""
         from radrag.drafting import Drafter
-        from radrag.reports.fitness import is_comparison
+        from radrag.reports.screening import is_comparison
 
         return Drafter(
             encoder=self.image_encoder,

@@ -7,12 +7,18 @@ then normal statements on which most of the evidence agrees; then an impression.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from radrag.domain import Change, Finding, Polarity, Sentence, Severity, Side
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GenerationRequest, GeneratorCard
+from radrag.reports.screening import (
+    has_deidentification_token,
+    has_identifier,
+    is_communication,
+    is_comparison,
+)
 from radrag.reports.vocabulary import ancestors, descendants, report_order
 from radrag.retrieval.query import WORDINGS
 
@@ -38,16 +44,9 @@ class _Candidate:
 
 
 class ComposeGenerator:
-    """Writes a report out of the evidence's own sentences.
+    """Writes a report out of the evidence's own sentences."""
 
-    Args:
-        unfit: why a sentence must not be drafted whatever it says (identifiers, blanks left by de-identification,
-            recommendations, comparisons when there is no prior study), or "" when it may; called with
-            (text, has_prior).
-    """
-
-    def __init__(self, unfit: Callable[[str, bool], str]) -> None:
-        self._unfit = unfit
+    def __init__(self) -> None:
         self.card = GeneratorCard(
             name="compose",
             version=VERSION,
@@ -62,12 +61,16 @@ class ComposeGenerator:
 
     def generate(self, request: GenerationRequest) -> GeneratedReport:
         """Compose the report; empty when the evidence has no fitting sentence."""
+        if not any(finding.trained for finding in request.image_findings):
+            return GeneratedReport(())  # nothing was seen: what other reports deny says nothing of this patient
         positive = {finding.label for finding in request.image_findings if finding.positive} - {NO_FINDING}
         allowed = _allowed(positive)
         fitting = [
             candidate
             for order, sentence in enumerate(request.evidence)
-            if (candidate := self._candidate(sentence, order, request.has_prior)) and candidate.positive <= allowed
+            if (candidate := _candidate(sentence, order))
+            and candidate.positive <= allowed
+            and not candidate.negative & allowed
         ]
         body = [candidate for candidate in fitting if candidate.sentence.section == "findings"]
         closing = [candidate for candidate in fitting if candidate.sentence.section == "impression"]
@@ -80,23 +83,34 @@ class ComposeGenerator:
             tuple(_written("findings", findings)) + tuple(_written("impression", impression)),
         )
 
-    def _candidate(self, sentence: Sentence, order: int, has_prior: bool) -> _Candidate | None:
-        """Return the sentence with what it states, or None where it must not be drafted."""
-        if not sentence.findings or len(sentence.text.split()) > MAX_WORDS:
-            return None
-        if self._unfit(sentence.text, has_prior):
-            return None
-        if any(finding.polarity is Polarity.UNCERTAIN for finding in sentence.findings):
-            return None
-        if not has_prior and any(finding.change is not Change.NONE for finding in sentence.findings):
-            return None
-        return _Candidate(
-            sentence,
-            order,
-            frozenset(_labels(sentence.findings, Polarity.POSITIVE)) - {NO_FINDING},
-            frozenset(_labels(sentence.findings, Polarity.NEGATIVE)),
-            sum(_specificity(finding) for finding in sentence.findings if finding.polarity is Polarity.POSITIVE),
-        )
+
+def _candidate(sentence: Sentence, order: int) -> _Candidate | None:
+    """Return the sentence with what it states, or None where it must not be drafted."""
+    if not sentence.findings or len(sentence.text.split()) > MAX_WORDS:
+        return None
+    if not _fit(sentence.text):
+        return None
+    if any(finding.polarity is Polarity.UNCERTAIN for finding in sentence.findings):
+        return None
+    if any(finding.change is not Change.NONE for finding in sentence.findings):
+        return None
+    return _Candidate(
+        sentence,
+        order,
+        frozenset(_labels(sentence.findings, Polarity.POSITIVE)) - {NO_FINDING},
+        frozenset(_labels(sentence.findings, Polarity.NEGATIVE)),
+        sum(_specificity(finding) for finding in sentence.findings if finding.polarity is Polarity.POSITIVE),
+    )
+
+
+def _fit(text: str) -> bool:
+    """Whether a sentence of another patient's report may stand in this one.
+
+    Comparisons never may, with or without a prior study: they speak of that patient's films, not of this one's.
+    """
+    return not (
+        has_deidentification_token(text) or has_identifier(text) or is_communication(text) or is_comparison(text)
+    )
 
 
 def _labels(findings: Iterable[Finding], polarity: Polarity) -> set[str]:
@@ -137,7 +151,6 @@ def _cover(positive: set[str], candidates: Sequence[_Candidate], limit: int = 10
             key=lambda candidate: (
                 -sum(_states(label, candidate) for label in missing),
                 -len(candidate.positive & missing),
-                len(candidate.negative & missing),
                 candidate.specificity,
                 -agreement[candidate.positive],
                 candidate.order,
@@ -159,11 +172,7 @@ def _agreement(candidates: Sequence[_Candidate]) -> dict[frozenset[str], int]:
 def _normals(body: Sequence[_Candidate], evidence: Sequence[Sentence], allowed: set[str]) -> list[_Candidate]:
     """Choose statements of absence until nothing that the evidence agrees on is left unsaid."""
     agreed = _agreed_absent(evidence) - allowed
-    candidates = [
-        candidate
-        for candidate in body
-        if not candidate.positive and candidate.negative and not candidate.negative & allowed
-    ]
+    candidates = [candidate for candidate in body if not candidate.positive and candidate.negative]
     same = _same_negatives(candidates)
     said, chosen = set[str](), list[_Candidate]()
     while len(chosen) < MAX_NORMALS:
