@@ -1,0 +1,283 @@
+"""What the store's tests share: a PostgreSQL server, sample values, and strategies for any draft."""
+
+import math
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import missing
+from hypothesis import strategies as st
+
+from radrag.domain import (
+    Case,
+    Change,
+    Draft,
+    DraftSentence,
+    DraftWarning,
+    EvidenceLink,
+    Finding,
+    Hit,
+    ImageFinding,
+    Omission,
+    Polarity,
+    Relation,
+    Sentence,
+    Severity,
+    Side,
+    Status,
+    Study,
+    StudyImage,
+    View,
+)
+from radrag.store.values import CorpusInfo
+
+DEMO = CorpusInfo("demo", title="Demonstration", licence="CC-BY-4.0", source="tests")
+
+
+# PostgreSQL
+
+
+def _programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[4]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("pg_ctl")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Run a server of our own on a free port of 127.0.0.1; yield the URL of its database "postgres"."""
+    programs = _programs()
+    if programs is None or not (programs / "initdb").exists():
+        missing("PostgreSQL server programs (Debian package postgresql)")
+    assert programs is not None
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="radrag-pg-"))
+    password = folder / "password"
+    password.write_text("sesame")
+    as_user = []
+    if os.geteuid() == 0:  # the server refuses to run as root
+        if shutil.which("setpriv") is None:
+            missing("setpriv, to run PostgreSQL without root (Debian package util-linux)")
+        shutil.chown(folder, "nobody")
+        shutil.chown(password, "nobody")
+        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+
+    def run(*command: object) -> None:
+        subprocess.run([*as_user, *map(str, command)], check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=120)
+
+    data = folder / "data"
+    try:
+        run(programs / "initdb", "-D", data, "-U", "radrag", "-A", "scram-sha-256", f"--pwfile={password}",
+            "-E", "UTF8", "--no-sync")  # fmt: skip
+        options = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        run(programs / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "-t", "60", "start")
+        try:
+            yield f"postgresql://radrag:sesame@127.0.0.1:{port}/postgres"
+        finally:
+            run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a running PostgreSQL server's database "postgres"."""
+    with running_postgres() as url:
+        yield url
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """Make an empty database on the server, yield its URL, and drop it."""
+    import psycopg
+
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield server.removesuffix("/postgres") + f"/{name}"
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of an empty PostgreSQL database."""
+    with new_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite_file", "sqlite_memory", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request, tmp_path) -> str:
+    """URL of an empty database of each kind."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres_url")
+    return "sqlite://" if request.param == "sqlite_memory" else f"sqlite:///{tmp_path}/store/radrag.sqlite"
+
+
+# Values
+
+
+def sample_case(number: int = 1, corpus: str = "demo", text: str = "No effusion. Heart size is normal."):
+    """Return a case of two sections with its sentences: the text's, split at '. ', and one impression."""
+    case_id = f"{corpus}:{number:05d}"
+    image = StudyImage(f"1.2.{number}", View.PA, 2000, 1800, "a.dcm", "ab", "2020-01-01")
+    case = Case(
+        case_id=case_id,
+        corpus=corpus,
+        patient_key=f"patient-{number // 2}",
+        images=(image, StudyImage(f"1.2.{number}.1", View.LATERAL, 10, 10)),
+        sections={"findings": text, "impression": "Effusion möglich."},
+        labels=("effusion",),
+        licence="CC-BY-4.0",
+    )
+    sentences, start = [], 0
+    for index, part in enumerate(text.split(". ")):
+        end = min(len(text), start + len(part) + 1)
+        label = "effusion" if "ffusion" in part else "cardiomegaly"
+        found = Finding(
+            label, Polarity.NEGATIVE, Side.LEFT, "base", Severity.MILD, Change.STABLE, start, start + len(part)
+        )
+        sentences.append(Sentence(case_id, "findings", index, start, end, text[start:end], (found,)))
+        start = end + 1
+    possible = (Finding("effusion", Polarity.UNCERTAIN, start=0, end=8), Finding("edema", start=0, end=0))
+    sentences.append(Sentence(case_id, "impression", 0, 0, 17, "Effusion möglich.", possible))
+    return case, tuple(sentences)
+
+
+def sample_draft(draft_id: str = "d1", *, created_at: str = "2026-01-02T03:04:05+00:00", **study) -> Draft:
+    """Return a draft in which every field holds something."""
+    link = EvidenceLink("demo:00001", "findings", 0, 0, 12, "No effusion.", Relation.SUPPORTS, 0.1 + 0.2)
+    against = EvidenceLink("demo:00002", "impression", 0, 0, 8, "Effusion", Relation.CONTRADICTS, 1.0)
+    images = (StudyImage("1.2.3", View.PA, 20, 30), StudyImage("1.2.4", View.LATERAL, 20, 30))
+    finding = Finding("effusion", Polarity.NEGATIVE, Side.BILATERAL, "", Severity.NONE, Change.NONE, 3, 11)
+    return Draft(
+        draft_id=draft_id,
+        study=Study("1.2", images, **{"accession": "A1", "patient_key": "pk", "sex": "F", "age": 61.5} | study),
+        sentences=(
+            DraftSentence("findings", "No effusion.", Status.SUPPORTED, (finding,), (link, against), ("effusion",)),
+            DraftSentence("impression", "Normal.", Status.UNSUPPORTED),
+        ),
+        omissions=(Omission("edema", "image says so"), Omission("mass", "evidence agrees", (link,))),
+        hits=(Hit("demo:00001", 1, 1 / 3, {"image": (1, 0.7), "text": (3, math.inf)}, "same finding"),),
+        image_findings=(
+            ImageFinding("effusion", 0.12345678901234567, 0.5, True, (0.0, 1.5, 20.0, 30.0)),
+            ImageFinding("mass", math.nan, 0.5, False),
+        ),
+        warnings=(DraftWarning("no_prior", "No prior study was given."),),
+        provenance={"created_at": created_at, "seed": 0, "encoder": {"name": "starter", "x": None}, "list": [1, 2.5]},
+    )
+
+
+# Strategies
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+counts = st.integers(0, 2**31 - 1)
+reals = st.floats(allow_nan=False) | st.just(math.nan)
+findings = st.builds(
+    Finding,
+    label=texts,
+    polarity=st.sampled_from(Polarity),
+    side=st.sampled_from(Side),
+    location=texts,
+    severity=st.sampled_from(Severity),
+    change=st.sampled_from(Change),
+    start=counts,
+    end=counts,
+)
+images = st.builds(
+    StudyImage,
+    sop_instance_uid=texts,
+    view=st.sampled_from(View),
+    rows=counts,
+    columns=counts,
+    path=texts,
+    pixel_sha256=texts,
+    acquired_at=texts,
+)
+bounds = st.tuples(counts, counts).map(sorted)
+links = st.builds(
+    lambda case_id, section, sentence, bound, quote, relation, strength: EvidenceLink(
+        case_id, section, sentence, *bound, quote, relation, strength
+    ),
+    texts,
+    texts,
+    counts,
+    bounds,
+    texts,
+    st.sampled_from(Relation),
+    reals,
+)
+
+
+def some(values: st.SearchStrategy) -> st.SearchStrategy:
+    """Return tuples of up to three values."""
+    return st.lists(values, max_size=3).map(tuple)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+any_draft = st.builds(
+    Draft,
+    draft_id=texts,
+    study=st.builds(
+        Study,
+        study_instance_uid=texts,
+        images=some(images),
+        accession=texts,
+        patient_key=texts,
+        sex=st.sampled_from(["M", "F", "O", ""]),
+        age=st.none() | st.floats(0, 130),
+        studied_at=texts,
+        indication=texts,
+    ),
+    sentences=some(
+        st.builds(
+            DraftSentence,
+            section=texts,
+            text=texts,
+            status=st.sampled_from(Status),
+            findings=some(findings),
+            links=some(links),
+            image_findings=some(texts),
+        )
+    ),
+    omissions=some(st.builds(Omission, label=texts, why=texts, links=some(links))),
+    hits=some(
+        st.builds(
+            Hit,
+            case_id=texts,
+            rank=counts,
+            score=reals,
+            channels=st.dictionaries(texts, st.tuples(counts, reals), max_size=3),
+            why=texts,
+        )
+    ),
+    image_findings=some(
+        st.builds(
+            ImageFinding,
+            label=texts,
+            probability=reals,
+            threshold=reals,
+            trained=st.booleans(),
+            region=st.none() | st.tuples(*[st.floats(-1e6, 1e6)] * 4),
+        )
+    ),
+    warnings=some(st.builds(DraftWarning, code=texts, message=texts)),
+    provenance=st.dictionaries(texts, json_values, max_size=3),
+)
