@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class Settings(BaseSettings):
         path = self.workspace / "patient_salt"
         if not path.exists():
             self.workspace.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_name(f"patient_salt.{os.getpid()}")
+            fresh = path.with_name(f"patient_salt.{secrets.token_hex(8)}")
             descriptor = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_hex(32))
@@ -110,6 +111,8 @@ def load_settings(**overrides: Any) -> Settings:
     """
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"radrag.toml of the workspace is not valid TOML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
