@@ -1,6 +1,7 @@
 """What the store's tests share: a PostgreSQL server, sample values, and strategies for any draft."""
 
 import math
+import multiprocessing
 import os
 import secrets
 import shutil
@@ -281,3 +282,48 @@ any_draft = st.builds(
     warnings=some(st.builds(DraftWarning, code=texts, message=texts)),
     provenance=st.dictionaries(texts, json_values, max_size=3),
 )
+
+
+# Several processes
+
+
+def write_as_a_process(url: str, worker: int) -> None:
+    """Open the store and write cases and drafts of our own, and others that every worker writes."""
+    from radrag.store.repository import Store
+
+    with Store.open(url, who=f"worker {worker}") as store:
+        for first in range(0, 20, 5):
+            own = [sample_case(1000 * (worker + 1) + number) for number in range(first, first + 5)]
+            common = [sample_case(number) for number in range(first, first + 5)]
+            store.add_cases([*own, *common], corpus=DEMO, batch=4)
+            store.save_draft(sample_draft(f"own-{worker}-{first}"))
+            store.save_draft(sample_draft(f"common-{first}"))
+
+
+def write_from_four_processes(url: str) -> None:
+    """Run :func:`write_as_a_process` four times at once, from an empty database on."""
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=write_as_a_process, args=(url, number)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+
+
+def check_what_four_processes_wrote(url: str) -> None:
+    """Nothing is lost, nothing is there twice, and the audit log tells it in one chain."""
+    from radrag.store.repository import Store
+
+    with Store.open(url) as store:
+        expected = {f"demo:{1000 * worker + number:05d}" for worker in range(5) for number in range(20)}
+        found = [case.case_id for case in store.iter_cases()]
+        assert len(found) == len(set(found)) == 100
+        assert set(found) == expected
+        assert store.verify_corpus("demo") == []
+        assert store.count_drafts() == 4 * 4 + 4
+        entries = store.audit_entries(limit=1000)
+        assert sum(entry.payload["added"] for entry in entries if entry.what == "corpus.changed") == 100
+        assert sum(entry.what == "draft.saved" for entry in entries) == 20
+        assert {entry.who for entry in entries} == {f"worker {number}" for number in range(4)}
+        assert store.verify_audit_log() == []
