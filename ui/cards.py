@@ -86,7 +86,7 @@ def section_title(name: str) -> str:
 
 def position(number: int, total: int) -> str:
     """Return where the reader is in the draft."""
-    return f'<p class="rr-kicker">Evidence · {number} of {total}</p>'
+    return f'<p class="rr-kicker">{number} of {total}</p>'
 
 
 def sentence_card(number: int, sentence: DraftSentence, *, focused: bool) -> str:

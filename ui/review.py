@@ -30,8 +30,8 @@ def page() -> None:
         return
     created = str(draft.provenance.get("created_at", ""))
     st.html(cards.banner() + tables.study_line(draft, age_of_draft=when.ago(created, datetime.now(UTC))))
-    wide = len(draft.study.images) > 1
-    image_column, reading_column = st.columns([6, 7] if wide else [5, 7], gap="small")
+    many = len(draft.study.images) > 1
+    image_column, reading_column = st.columns([8, 7] if many else [5, 7], gap="small")
     with image_column, st.container(key="pane-image", gap="small"):
         _images(draft)
     with reading_column:
@@ -43,6 +43,7 @@ def _images(draft: Draft) -> None:
     if not draft.study.images:
         st.html(cards.notice("No image", "This draft holds no image.", kind="info"))
         return
+    many = len(draft.study.images) > 1
     region = _region(draft, st.session_state.get(f"place-{draft.draft_id}", ""))
     for number, (column, image) in enumerate(
         zip(st.columns(len(draft.study.images), gap="small"), draft.study.images, strict=True)
@@ -67,7 +68,7 @@ def _images(draft: Draft) -> None:
                     config=viewer.CONFIG,
                     alt=f"Radiograph, {image.view.value}",
                 )
-            st.html(tables.image_caption(image))
+            st.html(tables.image_caption(image, hint=found.image is not None and not many))
 
 
 def _region(draft: Draft, label: str) -> Box | None:
@@ -145,7 +146,7 @@ def _steps(draft: Draft, stops: list[str], focus: str) -> None:
     if not stops:
         return
     here = stops.index(focus) if focus in stops else 0
-    with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="steps", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(cards.position(here + 1, len(stops)), width="stretch")
         st.button(
             "Previous",

@@ -56,11 +56,11 @@ def study_line(draft: Draft, *, age_of_draft: str) -> str:
     return f'<div class="rr-study">{items}</div>'
 
 
-def image_caption(image: StudyImage) -> str:
-    """Return what an image is, and that this is no diagnostic display."""
+def image_caption(image: StudyImage, *, hint: bool) -> str:
+    """Return what an image is, and that this is no diagnostic display; ``hint`` adds how to move in it."""
+    how = "<span>drag to pan, scroll to zoom, double-click to reset</span>" if hint else ""
     return (
-        f'<p class="rr-caption"><b>{escape(image.view.value)}</b><span>{image.columns} × {image.rows} px</span>'
-        "<span>drag to pan, scroll to zoom, double-click to reset</span>"
+        f'<p class="rr-caption"><b>{escape(image.view.value)}</b><span>{image.columns} × {image.rows} px</span>{how}'
         '<span class="rr-prelim">PRELIMINARY — research use</span></p>'
     )
 

@@ -94,6 +94,7 @@ def row(summary: DraftSummary) -> dict[str, Any]:
         "Omissions": summary.omissions,
         "Warnings": summary.warnings,
         "Status": summary.status.upper(),
+        "Draft": summary.draft_id,
     }
 
 
@@ -105,7 +106,8 @@ def styled(summaries: Sequence[DraftSummary]) -> Styler:
     table = pd.DataFrame([row(summary) for summary in summaries])
 
     def look(column: pd.Series[int]) -> list[str]:
-        strong = f"font-weight: 700; color: {ATTENTION_COLOURS.get(str(column.name), 'inherit')}"
+        colour = ATTENTION_COLOURS.get(str(column.name))
+        strong = f"font-weight: 700; color: {colour}" if colour else ""
         return [strong if number else f"color: {QUIET}" for number in column]
 
     return table.style.apply(look, subset=counts)
@@ -124,7 +126,7 @@ def _table(summaries: Sequence[DraftSummary]) -> None:
         height=min(ROW_HEIGHT * len(summaries) + 37, 700),
         column_config={
             "Drafted": st.column_config.DatetimeColumn("Drafted", format="distance", width="small"),
-            "Patient": st.column_config.TextColumn("Patient", width="small"),
+            **{name: st.column_config.TextColumn(name, width="small") for name in ("Patient", "Views", "Draft")},
             **{name: st.column_config.NumberColumn(name, width="small") for name in counts},
         },
     )
