@@ -30,3 +30,32 @@ def sample_radiograph() -> Path:
     from pydicom.data import get_testdata_file
 
     return Path(str(get_testdata_file("RG1_UNCR.dcm", download=False)))
+
+
+@pytest.fixture(scope="session")
+def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the IU reports, their index and the saved demo draft, made once for all test processes.
+
+    Tests only read it, or add drafts; a test that changes more makes a workspace of its own.
+    """
+    import fcntl
+
+    from radrag.cli.demo import keep, prepare, sample_radiograph
+    from radrag.cli.inputs import read_one_study
+    from radrag.settings import load_settings
+    from radrag.workspace import Workspace
+
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    folder = shared / "demo-workspace"
+    with (shared / "demo-workspace.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            workspace = Workspace(load_settings(workspace=folder))
+            prepare(workspace)
+            study = read_one_study(sample_radiograph(), salt=workspace.settings.salt())
+            keep(workspace, workspace.drafter.draft(study))
+            workspace.store.close()
+            (folder / "ready").touch()
+    return folder

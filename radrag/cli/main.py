@@ -118,3 +118,7 @@ def _internal_error(error: Exception) -> int:
         err=True,
     )
     return 3
+
+
+if __name__ == "__main__":
+    main()

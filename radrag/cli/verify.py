@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -57,8 +58,7 @@ def command(settings: Settings, report: str, evidence: tuple[str, ...], as_json:
 
 def is_case_id(text: str) -> bool:
     """Whether the text looks like ``corpus:accession`` rather than like a report."""
-    corpus, separator, accession = text.partition(":")
-    return bool(separator and accession) and not any(character.isspace() for character in text) and "/" not in corpus
+    return re.fullmatch(r"[^:/\s]+:\S+", text) is not None
 
 
 def sentences_of(labeler: Labeler, case_id: str, text: str) -> list[Sentence]:
