@@ -249,9 +249,12 @@ def _voi(values: Levels, dataset: Dataset, warnings: list[DraftWarning]) -> Leve
 def _without_window(
     values: Levels, counts: npt.NDArray[np.int64], stored: Stored, warnings: list[DraftWarning]
 ) -> Levels:
-    """Return grey for images without a window: eight bits are ready to show, deeper ones get their robust range."""
+    """Return grey for images without a window: their robust range, unless they look ready to show.
+
+    Eight bits, RGB, palettes and PNG are made for display; they are left alone when they use half of their range.
+    """
     low, high = robust_range(values, counts)
-    if stored.bits == 8 and (stored.grey or high - low >= np.ptp(values) / 2):
+    if (stored.grey or stored.bits == 8) and high - low >= np.ptp(values) / 2:
         low, high = float(values.min()), float(values.max())
     elif not any(one.code == "bad_window" for one in warnings):
         message = "The header has no window; the image was scaled to its own range."

@@ -63,7 +63,8 @@ _ELSEWHERE = re.compile(
     r"(?<![a-z])(?:abd|abdomen|abdominal|kub|pelvis|hips?|femur|thigh|knees?|patella|legs?|lower ?leg|tib\s?fib|tibia|"
     r"fibula|ankles?|foot|feet|toes?|heel|calcaneus|extremity|shoulders?|clavicle|scapula|humerus|upper ?arm|elbows?|"
     r"forearm|ulna|radius|wrists?|hands?|fingers?|thumb|skull|head|face|facial|orbits?|sinus\w*|jaw|mandible|teeth|"
-    r"dental|neck|[clt]\W?spine|\w?spine|cervical|lumbar|sacrum|coccyx|breast|mammo\w*|whole ?body)(?![a-z])",
+    r"dental|neck|\w?\W?spine|thoraco\W?lumbar|vertebra\w*|\w*wirbel\w*|cervical|lumbar|sacrum|coccyx|"
+    r"breast|mammo\w*|whole ?body)(?![a-z])",
     re.I,
 )
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription", "AcquisitionDeviceProcessingDescription")

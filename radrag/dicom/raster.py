@@ -68,7 +68,6 @@ def read_raster(path: Path) -> tuple[Pixels, Geometry, tuple[DraftWarning, ...]]
         StudyRefused: colour picture, constant, truncated, or impossible dimensions.
     """
     with _open(path) as image:
-        turn = _TURNS.get(image.getexif().get(_EXIF_ORIENTATION, 1), (False, False, False))
         lossy = image.format != "PNG"
         try:
             image.load()
@@ -78,6 +77,7 @@ def read_raster(path: Path) -> tuple[Pixels, Geometry, tuple[DraftWarning, ...]]
             raise StudyRefused(
                 RefusalCode.TRUNCATED, str(path), "the image ends too early.", hint="Copy it again."
             ) from None
+        turn = _TURNS.get(image.getexif().get(_EXIF_ORIENTATION, 1), (False, False, False))
         pixels, warnings = _grey(image, str(path))
     if lossy:
         warnings += (DraftWarning("lossy_compression", "The image was compressed with loss."),)
@@ -124,9 +124,6 @@ def _grey(image: Image.Image, path: str) -> tuple[Pixels, tuple[DraftWarning, ..
 
 
 def _deep(values: npt.NDArray[Any], path: str) -> tuple[Pixels, tuple[DraftWarning, ...]]:
-    """Scale sixteen-bit grey: by 65,535 where the range is used, else by its own range (12 bits in 16, unwindowed)."""
-    clipped = np.clip(values, 0, 65_535).astype(np.uint16)
-    if clipped.max() > 32_767:
-        check_varied(float(clipped.min()), float(clipped.max()), path)
-        return clipped.astype(np.float32) / np.float32(65_535), ()
-    return display(Stored(clipped, 16, signed=False, grey=True), Dataset(), path)
+    """Scale sixteen-bit grey; 12 bits in 16 get their own range."""
+    deep = np.clip(values, 0, 65_535).astype(np.uint16)
+    return display(Stored(deep, 16, signed=False, grey=True), Dataset(), path)

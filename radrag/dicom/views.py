@@ -14,6 +14,7 @@ from radrag.domain import View
 _CODES = {
     "272479007": View.PA,
     "R-10214": View.PA,
+    "R-40888": View.PA,
     "399348003": View.AP,
     "R-10206": View.AP,
     "399067008": View.LATERAL,
