@@ -24,11 +24,12 @@ ROW_HEIGHT = 38  # pixels
 ATTENTION_COLOURS = {"Unsupported": "#d9772b", "Contradicted": "#e05252", "Omissions": "#9a78e8"}
 QUIET = "#7a8b9c"
 
-ATTENTION = {
-    "all": "All",
-    "contradicted": "With contradictions",
-    "unsupported": "With unsupported sentences",
-    "omissions": "With possible omissions",
+# What a filter counts, by the word on its button, which also stands in the address.
+FILTERS = {
+    "All": "all",
+    "Contradicted": Status.CONTRADICTED.value,
+    "Unsupported": Status.UNSUPPORTED.value,
+    "Omissions": "omissions",
 }
 
 
@@ -67,12 +68,10 @@ def tally(shown: int, loaded: int, total: int) -> str:
 
 def _filters() -> tuple[str, str]:
     """Show the filters; their values live in the address, so that a filtered list can be bookmarked."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="filters"):
+    with st.container(horizontal=True, gap="medium", key="filters"):
         find = st.text_input("Find", key="find", bind="query-params", placeholder="patient key or draft id", width=260)
-        show = st.segmented_control(
-            "Show", list(ATTENTION), key="show", bind="query-params", format_func=ATTENTION.get, default="all"
-        )
-    return find.strip(), show or "all"
+        show = st.segmented_control("Show drafts with", list(FILTERS), key="show", bind="query-params", default="All")
+    return find.strip(), FILTERS[show or "All"]
 
 
 def matches(summary: DraftSummary, find: str, show: str) -> bool:

@@ -167,8 +167,8 @@ def environment(workspace: Path, script: Path) -> dict[str, str]:
 
 def serve(arguments: list[str], variables: dict[str, str], *, url: str, open_browser: bool) -> int:
     """Run the page until it ends or Ctrl-C; return the exit status (128 + signal for a killed child)."""
-    child = subprocess.Popen(arguments, env=variables, stdin=subprocess.DEVNULL)
     with _terminated_by_signal():
+        child = subprocess.Popen(arguments, env=variables, stdin=subprocess.DEVNULL)
         try:
             if wait_until_ready(child, url):
                 click.echo(url)
