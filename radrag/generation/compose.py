@@ -7,6 +7,7 @@ then normal statements on which most of the evidence agrees; then an impression.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ AGREEMENT = 0.5
 """A normal statement is drafted when at least this share of the cases that speak of its labels deny them."""
 
 NO_FINDING = "No Finding"
+ENUMERATOR = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s*")
+"""The number or bullet of a list item; the list that it belonged to is not taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,13 @@ class ComposeGenerator:
         ]
         body = [candidate for candidate in fitting if candidate.sentence.section == "findings"]
         closing = [candidate for candidate in fitting if candidate.sentence.section == "impression"]
-        stated = _cover(positive, [*body, *closing])
-        normals = _normals(body, request.evidence, allowed)
         impression = _cover(positive, closing, limit=MAX_IMPRESSIONS) if positive else _normal_impression(closing)
-
-        findings = sorted({id(chosen): chosen for chosen in [*stated, *normals]}.values(), key=_reading_order)
-        return GeneratedReport(
-            tuple(_written("findings", findings)) + tuple(_written("impression", impression)),
-        )
+        stated = _cover(positive, body)
+        # What no findings section states may still be found in an impression; no sentence is drafted twice.
+        left = {label for label in positive if not any(_states(label, chosen) for chosen in [*stated, *impression])}
+        stated += _cover(left, closing)
+        findings = sorted([*stated, *_normals(body, request.evidence, allowed)], key=_reading_order)
+        return GeneratedReport((*_written("findings", findings), *_written("impression", impression)))
 
 
 def _candidate(sentence: Sentence, order: int) -> _Candidate | None:
@@ -129,9 +131,8 @@ def _allowed(positive: set[str]) -> set[str]:
 
 
 def _states(label: str, candidate: _Candidate) -> bool:
-    """Whether the sentence states the finding under its own name, a more specific one or another wording."""
-    names = {label, *WORDINGS.get(label, ())}
-    return bool(candidate.positive & (names | descendants(label)))
+    """Whether the sentence states the finding, under its own name or in another wording."""
+    return bool(candidate.positive & {label, *WORDINGS.get(label, ())})
 
 
 def _cover(positive: set[str], candidates: Sequence[_Candidate], limit: int = 100) -> list[_Candidate]:
@@ -239,7 +240,7 @@ def _written(section: str, chosen: Iterable[_Candidate]) -> Iterable[GeneratedSe
     """Write each sentence once, capitalised and closed as a sentence."""
     seen: set[str] = set()
     for candidate in chosen:
-        text = candidate.sentence.text.strip()
+        text = ENUMERATOR.sub("", candidate.sentence.text.strip())
         text = text[:1].upper() + text[1:]
         if not text.endswith((".", "!", "?")):
             text += "."

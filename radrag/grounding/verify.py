@@ -223,4 +223,5 @@ def _agreeing(claims: Sequence[Finding], image_findings: Sequence[ImageFinding])
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"\w+", text.lower()))
+    """Return the words in lower case, without the number of a list item."""
+    return tuple(re.findall(r"\w+", re.sub(r"^\s*\d{1,2}[.)]\s", "", text.lower())))

@@ -95,6 +95,13 @@ def test_an_image_that_was_not_assessed_gives_no_draft_at_all():
     assert compose(cases(HEART, LUNGS), image_finding("Mass", float("nan"), trained=False)) == []
 
 
+@pytest.mark.parametrize("mark", ["1. ", "2) ", "(3) ", "- ", "• "])
+def test_the_number_of_a_list_item_is_left_behind(mark):
+    assert compose(cases((mark + "There is a mass.", ["Mass"])), image_finding("Mass", 0.9)) == [
+        ("findings", "There is a mass.")
+    ]
+
+
 def test_sentences_are_capitalised_closed_and_written_once():
     evidence = cases(("the mass", ["Mass"]))
     evidence += cases(("The mass.", ["Mass"]), copies=1)
