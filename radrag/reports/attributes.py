@@ -20,7 +20,7 @@ def windows(tagged: Tagged, mention: Mention, others: list[Mention]) -> tuple[ra
     left = mention.start
     while left > floor:
         word = tagged.words[left - 1]
-        if word in _STOPS:
+        if word in _STOPS and left - 1 not in attributes:
             break
         if word in _JOINS and not (left - 2 >= floor and left - 2 in attributes and left in attributes):
             break
@@ -28,7 +28,7 @@ def windows(tagged: Tagged, mention: Mention, others: list[Mention]) -> tuple[ra
     right = mention.end
     while right < roof:
         word = tagged.words[right]
-        if word in _STOPS:
+        if word in _STOPS and right not in attributes:
             break
         if word in _JOINS and roof < mention.clause[1]:
             break
@@ -40,22 +40,35 @@ def _within(tags: list[Tag], *ranges: range) -> list[Tag]:
     return [tag for tag in tags if any(r.start <= tag.start and tag.end <= r.stop for r in ranges)]
 
 
-def side_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Side:
-    """Return the side named around a mention; left and right together are bilateral."""
-    values = {tag.value for tag in _within(tagged.attributes.get("side", []), own[0], inside, own[1])}
-    return _side(values)
+def sides(tagged: Tagged, found: list[Mention]) -> list[Side]:
+    """Return each mention's side: its own, else one it shares with its neighbour in a list.
+
+    "Left basilar atelectasis and effusion" gives both the left, so does "atelectasis and effusion on the left"; a second
+    finding with a modifier of its own ("emphysema and a small nodule on the left") keeps its side to itself.
+    """
+    tags = tagged.attributes.get("side", [])
+    own = [windows(tagged, mention, found) for mention in found]
+    result = [
+        _side({tag.value for tag in _within(tags, left, range(mention.start, mention.end), right)})
+        for mention, (left, right) in zip(found, own, strict=True)
+    ]
+    first = min((mention.start for mention in found), default=0)
+    for n, mention in enumerate(found):
+        if result[n] is Side.NONE and n and found[n - 1].clause == mention.clause:
+            result[n] = result[n - 1]
+        if result[n] is Side.NONE:  # "In the left base, there is …"
+            result[n] = _side({tag.value for tag in _within(tags, range(mention.clause[0], first))})
+    for n in range(len(found) - 2, -1, -1):
+        between = tagged.words[found[n].end : found[n + 1].start]
+        if result[n] is Side.NONE and found[n].clause == found[n + 1].clause and between and _JOINS.issuperset(between):
+            result[n] = _side({tag.value for tag in _within(tags, own[n + 1][1])})
+    return result
 
 
 def _side(values: set[str]) -> Side:
     if not values:
         return Side.NONE
     return Side(values.pop()) if len(values) == 1 else Side.BILATERAL
-
-
-def leading_side(tagged: Tagged, mention: Mention, first: int) -> Side:
-    """Side of a phrase that opens the clause ("In the left base, there is …")."""
-    tags = _within(tagged.attributes.get("side", []), range(mention.clause[0], first))
-    return _side({tag.value for tag in tags})
 
 
 def location_of(tagged: Tagged, own: tuple[range, range], inside: range) -> str:
@@ -79,15 +92,26 @@ def severity_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Seve
     return Severity.NONE
 
 
-def change_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Change:
-    """Return the change against an earlier study that is named around a mention."""
-    tags = tagged.attributes.get("change", [])
+def change_of(tagged: Tagged, own: tuple[range, range], mention: Mention) -> Change:
+    """Return the change against an earlier study that is named around a mention.
+
+    The state that makes the finding is no change of it: markings that "are increased" are prominent ones.
+    """
+    inside = range(mention.start, mention.end)
+    tags = [
+        tag
+        for tag in tagged.attributes.get("change", [])
+        if mention.core == (mention.start, mention.end)
+        or tag.end <= mention.core[0]
+        or tag.start >= mention.core[1]
+        or tagged.words[tag.start] in {"has", "have", "interval", "more", "now"}
+    ]
     found = _within(tags, own[0], inside)[::-1] or _within(tags, own[1])
     strong = [tag for tag in found if tag.value != "stable"]
-    return Change((strong or found)[0].value) if found else Change.NONE
+    return Change((strong or found)[0].value) if found else _trailing_change(tagged, mention)
 
 
-def trailing_change(tagged: Tagged, mention: Mention) -> Change:
+def _trailing_change(tagged: Tagged, mention: Mention) -> Change:
     """Change in a predicate over the whole list ("Edema and effusions have improved")."""
     tags = _within(tagged.attributes.get("change", []), range(mention.end, mention.clause[1]))
     for tag in tags:

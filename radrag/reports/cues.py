@@ -20,7 +20,7 @@ NEGATION: dict[str, list[str]] = {
         " {not|no} {well|fully|adequately|optimally|entirely|completely} {evaluated|seen|visualized|assessed|included"
         "|imaged|inflated|expanded|demonstrated}, not {included|imaged|available}, no {comparison|prior|previous|old}"
         " {study|studies|exam|films|film|radiographs|images|chest|comparison|}, no longer {clear|normal|sharp},"
-        " does not exclude, do not exclude, no doubt, without doubt, not without, non specific, no less"
+        " {partially|partly|nearly|almost|incompletely|near|incomplete|partial} {completely |complete |}{resolved|cleared|resolution|clearing}, does not exclude, do not exclude, no doubt, without doubt, not without, non specific, no less"
     ),
     "preceding_negations": phrases(
         "no, not, without, absence of, negative for, free {of|from}, clear of, {no|without} {evidence|sign|signs"
@@ -89,8 +89,8 @@ UNSAID = phrases(
 """After these a finding is history, question or advice, and none of the report's findings."""
 
 SIDE = {
-    "left": phrases("left, left-sided, leftward, lt, lingula, lingular, left lung"),
-    "right": phrases("right, right-sided, rightward, rt, right middle lobe, middle lobe"),
+    "left": phrases("left, left-sided, leftward, lt, lingula, lingular, left lung, lul, lll"),
+    "right": phrases("right, right-sided, rightward, rt, right middle lobe, middle lobe, rul, rml, rll"),
     "bilateral": phrases(
         "bilateral, bilaterally, both, bibasilar, bibasal, biapical, bilateral lung, {left|right} {greater|more|larger|worse|less"
         "|smaller} than {the |}{left|right}, {left|right} > {left|right}, each lung, either lung, left and right, right and left,"
@@ -120,7 +120,7 @@ CHANGE = {
         " newly {seen|apparent|developed}, new since, not previously {seen|present|identified}, not seen previously, now seen, de novo"
     ),
     "worse": phrases(
-        "worse, worsened, worsening, {has|have|is|are} {progressed|increased|worsened|enlarged|increasing|worsening|enlarging"
+        "worse, worsened, worsening, {has|have} {enlarged|grown}, {has|have|is|are} {progressed|increased|worsened|increasing|worsening|enlarging"
         "|progressing|grown}, increasing, progression, progressing, progressive, progressed, interval {increase|progression|worsening"
         "|enlargement|growth}, increase in, larger, increased {in|from|since|compared}, more {pronounced|prominent|conspicuous"
         "|extensive|severe|confluent|apparent|dense} {than|}, increased in {size|extent}, {slightly |mildly |interval |now }increased,"
@@ -132,7 +132,7 @@ CHANGE = {
         " similar {to|in|appearance|}, persistent, persists, persisting, persist, again {seen|noted|demonstrated|identified|visualized"
         "|is|are|}, redemonstrated, redemonstration, redemonstration of, re-demonstrated, remain, remains, remained, continued, continues, as before,"
         " grossly unchanged, no {interval |significant |}{increase|decrease|progression|worsening|improvement} {in|of|}, constant, the same,"
-        " has not changed, have not changed, {not|has not|have not} {significantly |}{increased|decreased|progressed|worsened|improved|enlarged},"
+        " has not changed, have not changed, {not|has not|have not} {significantly |}{increased|decreased|progressed|worsened|improved}, {has|have} not enlarged,"
         " as on the prior, still, stability of, unaltered, essentially unchanged"
     ),
     "better": phrases(

@@ -89,29 +89,17 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 def _describe(tagged: Tagged, found: list[Mention]) -> Iterator[Finding]:
     """Give each mention its attributes."""
-    first = min((mention.start for mention in found), default=0)
-    previous: dict[tuple[int, int], Side] = {}
-    for mention in found:
+    sides = attributes.sides(tagged, found)
+    for mention, side in zip(found, sides, strict=True):
         own = attributes.windows(tagged, mention, found)
         inside = range(mention.start, mention.end)
-        side = Side.NONE
-        label = BY_NAME[mention.label]
-        stated = attributes.side_of(tagged, own, inside)
-        if label.sided:
-            side = stated
-            if side is Side.NONE:
-                side = previous.get(mention.clause, Side.NONE) or Side.NONE
-            if side is Side.NONE:
-                side = attributes.leading_side(tagged, mention, first)
-            previous[mention.clause] = side
-        change = attributes.change_of(tagged, own, inside)
         yield Finding(
             label=mention.label,
             polarity=mention.polarity,
-            side=side,
+            side=side if BY_NAME[mention.label].sided else Side.NONE,
             location=attributes.location_of(tagged, own, inside),
             severity=attributes.severity_of(tagged, own, inside),
-            change=change if change.value != "none" else attributes.trailing_change(tagged, mention),
+            change=attributes.change_of(tagged, own, mention),
             start=tagged.offsets[mention.start][0],
             end=tagged.offsets[mention.end - 1][1],
         )

@@ -173,7 +173,7 @@ IGNORED = phrases(
     "{bone|bony|bone mineral|mineral|osseous} density, mass effect, {nipple|breast} {shadow|shadows|tissue|density},"
     " body mass index, soft tissue {density|densities|mass|attenuation}, {lytic|blastic|sclerotic|bone|bony|osseous|rib"
     "|skeletal|destructive} {lesion|lesions|metastasis|metastases}, joint {effusion|effusions}, {ribs|rib} {density"
-    "|densities|opacity}, carotid stent, contrast opacification, limited by, no acute {distress},"
+    "|densities|opacity}, carotid stent, contrast opacification, limited by, no acute {distress}, negative for,"
     " left chest leads, radiopaque density, costochondral {calcification|calcifications}, bronchial tree,"
     " {heart|lungs} sounds, clear cell, chronic heart, breast density, soft tissue swelling, port of"
 )
@@ -181,9 +181,9 @@ IGNORED = phrases(
 
 PARTS: dict[str, str] = {
     "chest": "cardiopulmonary, cardio pulmonary, cardio-pulmonary, intrathoracic, cardiothoracic,"
-    " {the |}chest {radiograph|radiographs|x-ray|x-rays|xray|film|films|exam|examination|study|}, chest x xxxx,"
+    " chest {radiograph|radiographs|x-ray|x-rays|xray|film|films|exam|examination|study|}, chest x xxxx,"
     " chest x-xxxx, cxr, {radiograph|radiographs|examination|exam|study}, {heart and lungs|heart and lung}",
-    "heart": "{the |}{heart|cardiac} {size|silhouette|shadow|contour|contours|size and contour|silhouette size|border"
+    "heart": "{heart|cardiac} {size|silhouette|shadow|contour|contours|size and contour|silhouette size|border"
     "|borders|outline|and pericardium|}, cardiac size, cardiothoracic ratio, cardiopericardial silhouette, hearts",
     "mediastinum": "{mediastinum|mediastinal|superior mediastinum|mediastinal silhouette|mediastinal contour|mediastinal"
     " contours|mediastinal silhouettes|mediastinal structures|mediastinal width|mediastinal borders|mediastinal shadow}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from radrag.domain import Polarity
 from radrag.reports import scope
@@ -10,21 +11,25 @@ from radrag.reports.lexicon import RULES
 from radrag.reports.tagging import Tag, Tagged
 
 _GENERIC = frozenset({"normal", "enlarged", "borderline", "abnormal", "inflated"})
-_FILL_STOPS = scope.FINITE | {",", ";", "and", "or", "with", "without", "but"}
+_LIST = frozenset({",", "and", "or", "/"})
+_BREAKS = scope.FINITE | {";", "with", "without", "but"}  # between a state and its part stand modifiers only
 _OTHER = frozenset({"other", "additional", "further", "new", "interval", "else"})
 _EXCEPTIONS = frozenset({"except", "other", "aside", "apart", "with"})
+_ALTERNATIVE = frozenset({"or", "versus", "vs"})
+_LEADS_ON = frozenset({"of", "to", "suggesting", "suggestive", "consistent", "such"})
 _PART_TERMS = frozenset(part for part, _ in RULES if part[:1].isupper())
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """One finding named in tokens ``start`` to ``end`` of a clause."""
+    """One finding named in tokens ``start`` to ``end`` of a clause; ``core`` is the term's or state's own span."""
 
     label: str
     polarity: Polarity
     start: int
     end: int
     clause: tuple[int, int]
+    core: tuple[int, int]
 
 
 def mentions(tagged: Tagged) -> list[Mention]:
@@ -32,89 +37,111 @@ def mentions(tagged: Tagged) -> list[Mention]:
     found: list[Mention] = []
     for clause in scope.clauses(tagged):
         found.extend(_of_clause(tagged, clause))
-    return sorted(dict.fromkeys(found), key=lambda mention: (mention.start, mention.end))
+    ordered = sorted(dict.fromkeys(found), key=lambda mention: (mention.start, mention.end))
+    return _alternatives(tagged, ordered)
+
+
+def _alternatives(tagged: Tagged, found: list[Mention]) -> list[Mention]:
+    """Of two findings stated with "or" or "versus" between, each is only possible."""
+    doubtful: set[int] = set()
+    for n, (one, other) in enumerate(pairwise(found)):
+        between = tagged.words[one.end : other.start]
+        if one.clause == other.clause and _ALTERNATIVE.intersection(between) and not _BREAKS.intersection(between):
+            if one.polarity is not Polarity.NEGATIVE and other.polarity is not Polarity.NEGATIVE:
+                doubtful |= {n, n + 1}
+    return [replace(one, polarity=Polarity.UNCERTAIN) if n in doubtful else one for n, one in enumerate(found)]
 
 
 def _of_clause(tagged: Tagged, clause: tuple[int, int]) -> list[Mention]:
+    """Mentions of one clause: states with their parts, then the terms that no state has taken up."""
     concepts = [tag for tag in tagged.concepts if clause[0] <= tag.start and tag.end <= clause[1]]
     used: set[Tag] = set()
-    replaced: set[Tag] = set()
     found: list[Mention] = []
     for state in (tag for tag in concepts if tag.kind == "state"):
         if scope.is_unsaid(tagged, state, clause):
             continue
-        parts = _parts_of(tagged, concepts, state, used, clause)
+        parts = _parts_of(tagged, concepts, state, used)
         used.update(parts)
-        replaced.update(part for part in parts if part.kind == "term")
         found.extend(_combine(tagged, state, parts, clause))
-    for term in (tag for tag in concepts if tag.kind == "term" and tag not in replaced):
+    for term in (tag for tag in concepts if tag.kind == "term" and tag not in used):
         if scope.is_unsaid(tagged, term, clause):
             continue
         said = scope.polarity(tagged, term, clause)
-        found.extend(Mention(label, said, term.start, term.end, clause) for label in term.value.split("|"))
+        core = (term.start, term.end)
+        found.extend(Mention(label, said, *core, clause, core) for label in term.value.split("|"))
     return found
 
 
-def _parts_of(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag], clause: tuple[int, int]) -> list[Tag]:
-    """Return the parts a state speaks of: those just after it ("enlarged heart"), else those before it."""
+def _parts_of(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) -> list[Tag]:
+    """Return the parts a state speaks of: those before it with a verb ("heart is large"), else those just after it
+    ("enlarged heart"), else those before it ("heart enlarged").
+    """
     at = concepts.index(state)
-    after = _run(tagged, concepts[at + 1 :], state)
-    before = _back(tagged, concepts[:at], state, used, clause)
-    copula = any(word in scope.FINITE for word in tagged.words[before[0].end : state.start]) if before else False
-    if before and (copula or not after):
-        return before
-    return after or before
+    after = _following(tagged, concepts[at + 1 :], state)
+    before = _preceding(tagged, concepts[:at], state, used)
+    if not before or not after:
+        return after or before
+    verb = any(word in scope.FINITE for word in tagged.words[before[0].end : state.start])
+    return before if verb and before[0] not in used else after
 
 
 def _fits(part: Tag, state: Tag) -> bool:
     return any((value, state.value) in RULES for value in part.value.split("|"))
 
 
-def _run(tagged: Tagged, following: list[Tag], state: Tag) -> list[Tag]:
-    """Parts that follow a state: the first with only modifiers between, then those joined to it."""
+def _following(tagged: Tagged, concepts: list[Tag], state: Tag) -> list[Tag]:
+    """Parts after a state: the first with only modifiers and joined states between, then those joined to it."""
     found: list[Tag] = []
     edge = state.end
-    for tag in following:
+    for tag in concepts:
         between = tagged.words[edge : tag.start]
-        if tag.kind == "state" and not found and tag.value != "normal":
+        if _BREAKS.intersection(between):
+            break
+        if tag.kind == "state":
+            if found or tag.value == "normal":
+                break
             edge = tag.end
             continue
-        if tag.kind == "state" or (tag.kind == "term" and tag.value not in _PART_TERMS):
+        joined = bool(_LIST.intersection(between))
+        if joined != bool(found) and not (joined and edge > state.end):
             break
-        stops = _FILL_STOPS - {",", "and", "or"} if found else _FILL_STOPS
-        if any(word in stops for word in between):
+        if tag.kind == "term" and (tag.value not in _PART_TERMS or not _fits(tag, state)):
             break
-        if found and not any(word in {",", "and", "or"} for word in between):
-            break
-        if _fits(tag, state) or (state.value in _GENERIC and tag.kind == "part"):
-            found.append(tag)
-            edge = tag.end
-        elif state.value in _GENERIC or tag.kind == "term":
-            break
+        if not _fits(tag, state) and state.value not in _GENERIC:
+            if found:
+                break
+            continue
+        found.append(tag)
+        edge = tag.end
     return found
 
 
-def _back(tagged: Tagged, previous: list[Tag], state: Tag, used: set[Tag], clause: tuple[int, int]) -> list[Tag]:
-    """Parts that precede a state, nearest first: the whole joined group since the last state."""
+def _preceding(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) -> list[Tag]:
+    """Parts before a state, nearest first: the whole joined group since the last state; a state that is joined to
+    another ("tortuous and calcified") speaks of the same parts.
+    """
     found: list[Tag] = []
-    for tag in reversed(previous):
-        if tag in used:
-            break
+    edge = state.start
+    for tag in reversed(concepts):
+        between = tagged.words[tag.end : edge]
         if tag.kind == "state":
-            if found or (tag.value == "normal") != (state.value == "normal"):
+            if found or _BREAKS.intersection(between) or (tag.value == "normal") != (state.value == "normal"):
                 break
+            edge = tag.start
             continue
-        if tag.kind == "term" and not _fits(tag, state):
-            if state.value in _GENERIC or found:
+        if tag in used and (found or edge == state.start):
+            break
+        if not _fits(tag, state):
+            if tag.kind == "part" and state.value not in _GENERIC:
+                continue
+            if tag.kind == "term" and (state.value in _GENERIC or found):
                 break
-            continue
-        if tag.kind == "part" and not _fits(tag, state) and state.value not in _GENERIC:
-            continue
-        if found:
-            between = tagged.words[tag.end : found[-1].start]
-            if any(word in scope.FINITE for word in between) or "with" in between:
-                break
+            if tag.kind == "term":
+                continue
+        if found and (_BREAKS.intersection(between) or not _LIST.intersection(between)):
+            break
         found.append(tag)
+        edge = tag.start
         if tag.kind == "term":
             break
     return found
@@ -125,33 +152,25 @@ def _combine(tagged: Tagged, state: Tag, parts: list[Tag], clause: tuple[int, in
     said = scope.polarity(tagged, state, clause)
     value = state.value
     if value == "abnormal":
-        if said is not Polarity.NEGATIVE or _names_something(tagged, state):
-            return []
+        if said is not Polarity.NEGATIVE or _LEADS_ON.intersection(tagged.words[state.end : state.end + 1]):
+            return []  # "findings of edema" names edema, no abnormality of its own
         cue = scope.negation_before(tagged, state, clause)
         if cue is not None and _OTHER.intersection(tagged.words[cue[1] : state.start]):
-            return []
+            return []  # "no other abnormality" leaves what was named
         value, said = "normal", Polarity.POSITIVE
-        parts = parts or [Tag("part", "chest", state.start, state.end)]
-    elif not parts:
-        parts = [Tag("part", "", state.start, state.end)]
-    excepted = clause[1] < len(tagged.words) and tagged.words[clause[1]] in _EXCEPTIONS
+    bare = Tag("part", "chest" if state.value == "abnormal" else "", state.start, state.end)
+    after = tagged.words[clause[1] : clause[1] + 2]
+    excepted = bool(_EXCEPTIONS.intersection(after[:1])) and after != ["with", "no"]
     found: list[Mention] = []
-    for part in parts:
+    for part in parts or [bare]:
         for name in part.value.split("|"):
             for label, base in RULES.get((name, value), ()):
-                if label == "No Finding" and excepted and tagged.words[clause[1] : clause[1] + 2] != ["with", "no"]:
-                    continue
                 polarity = _join(base, said)
-                if polarity is not None:
-                    start, end = min(part.start, state.start), max(part.end, state.end)
-                    found.append(Mention(label, polarity, start, end, clause))
+                if polarity is None or (label == "No Finding" and excepted):
+                    continue
+                start, end = min(part.start, state.start), max(part.end, state.end)
+                found.append(Mention(label, polarity, start, end, clause, (state.start, state.end)))
     return found
-
-
-def _names_something(tagged: Tagged, state: Tag) -> bool:
-    """Whether "findings" only leads to what was found: "findings of edema", "process such as"."""
-    after = tagged.words[state.end : state.end + 1]
-    return bool(after) and after[0] in {"of", "to", "suggesting", "suggestive", "consistent", "such"}
 
 
 def _join(base: Polarity, said: Polarity) -> Polarity | None:

@@ -29,8 +29,8 @@ def clauses(tagged: Tagged) -> list[tuple[int, int]]:
     words = tagged.words
     cuts = {start for start, _ in tagged.termination} | {n for n, word in enumerate(words) if word in {";", "•"}}
     for n, word in enumerate(words[:-1]):
-        if word == "there" and words[n + 1] in FINITE:
-            cuts.add(n)
+        if word == "there" and words[n + 1] in FINITE and any(tag.start < n for tag in tagged.concepts):
+            cuts.add(n)  # "In the left base, there is …" stays whole: its place is the finding's
         if word == "with" and words[n + 1] in {"no", "out"}:
             cuts.add(n)
     edges = [0, *sorted(cut for cut in cuts if cut), len(words)]
@@ -157,7 +157,9 @@ def _cued(
         ):
             return True
     return any(
-        target.end <= cue[0] and cue[1] <= end and not any(word in FINITE for word in tagged.words[target.end : cue[0]])
+        target.end <= cue[0]
+        and cue[1] <= end
+        and not any(word in FINITE for word in tagged.words[target.end : cue[0] - 1])
         for cue in both[1]
         if start <= cue[0]
     )

@@ -129,7 +129,7 @@ class Tagger:
         tagged.negation = _cues(preceding, following)
         tagged.termination = _spans(ending)
         preceding, following, _ = self._doubt.process_negations(doc)
-        tagged.doubt = _cues(preceding, following)
+        tagged.doubt = _spans(preceding), _spans(following)
         return tagged
 
 
@@ -137,7 +137,7 @@ def _longest(tags: list[Tag]) -> list[Tag]:
     """Keep the longest of overlapping tags, of equally long ones the first; return them in order."""
     taken: set[int] = set()
     kept = []
-    for tag in sorted(tags, key=lambda tag: (tag.start - tag.end, tag.start, _rank(tag))):
+    for tag in sorted(tags, key=lambda tag: (tag.start - tag.end, _rank(tag), tag.start)):
         if taken.isdisjoint(range(tag.start, tag.end)):
             taken.update(range(tag.start, tag.end))
             kept.append(tag)
