@@ -155,13 +155,14 @@ def split(cases: Iterable[Case]) -> tuple[list[Case], list[Case]]:
     return halves
 
 
-def report_positives(labeler: Labeler, case: Case, *, doubtful: bool = True) -> frozenset[str]:
+def report_positives(labeler: Labeler, case: Case, *, doubtful: bool = False) -> frozenset[str]:
     """Return the labels a report states as there.
 
     Args:
         labeler: reads the sentences.
         case: its body sections are read.
-        doubtful: whether a possible finding counts; coders code "possible pneumonia" as pneumonia, so by default it does.
+        doubtful: whether a possible finding counts. Coders code what is stated: "opacity, may represent pneumonia" is an
+            opacity to them; so by default it does not (CheXpert's U-Zeros).
     """
     wanted = {Polarity.POSITIVE, Polarity.UNCERTAIN} if doubtful else {Polarity.POSITIVE}
     found = {

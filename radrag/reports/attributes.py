@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from radrag.domain import Change, Severity, Side
+from radrag.domain import Change, Polarity, Severity, Side
 from radrag.reports.mentions import Mention
 from radrag.reports.scope import FINITE
 from radrag.reports.tagging import Tag, Tagged
 
 _STOPS = frozenset({"with", "without", ";", "but"})
+_BESIDE = frozenset(
+    ["adjacent", "associated", "underlying", "overlying", "compressive", "represent", "representing", "reflecting"]
+)
+_APART = frozenset(["with", "a", "an", "also", "now"])
 _JOINS = frozenset({",", "and", "or", "nor", "&", "/"})
 
 
@@ -54,7 +58,7 @@ def sides(tagged: Tagged, found: list[Mention]) -> list[Side]:
     ]
     first = min((mention.start for mention in found), default=0)
     for n, mention in enumerate(found):
-        if result[n] is Side.NONE and n and found[n - 1].clause == mention.clause:
+        if result[n] is Side.NONE and n and _shares(tagged, found[n - 1], mention):
             result[n] = result[n - 1]
         if result[n] is Side.NONE:  # "In the left base, there is …"
             result[n] = _side({tag.value for tag in _within(tags, range(mention.clause[0], first))})
@@ -63,6 +67,14 @@ def sides(tagged: Tagged, found: list[Mention]) -> list[Side]:
         if result[n] is Side.NONE and found[n].clause == found[n + 1].clause and between and _JOINS.issuperset(between):
             result[n] = _side({tag.value for tag in _within(tags, own[n + 1][1])})
     return result
+
+
+def _shares(tagged: Tagged, one: Mention, other: Mention) -> bool:
+    """Whether a finding lies where the one named just before it does."""
+    between = set(tagged.words[one.end : other.start])
+    if one.clause != other.clause or (one.polarity is Polarity.NEGATIVE) != (other.polarity is Polarity.NEGATIVE):
+        return False
+    return bool(between & _BESIDE) or not between & _APART
 
 
 def _side(values: set[str]) -> Side:

@@ -64,7 +64,7 @@ UNCERTAINTY: dict[str, list[str]] = {
         "{cannot|can not|could not|not|may not} {definitely |entirely |completely |be |be entirely |be completely |}{excluded|ruled"
         " out}, {is|are|was} {not |}{possible|suspected|questioned|questionable|suggested|likely|favored|considered|equivocal"
         "|a possibility|a consideration|in the differential|of concern}, {may|might|could} {also |}{be present|be considered|coexist"
-        "|be seen}, should be considered, is not excluded, are not excluded, difficult to exclude, possible, likely,"
+        "|be seen}, should be considered, {may|might} not be {demonstrated|seen|visible|apparent|evident|detected}, is not excluded, are not excluded, difficult to exclude, possible, likely,"
         " is {probably|possibly|likely} present, less likely, suspected, not entirely excluded, favored"
     ),
     "termination": [],
@@ -84,7 +84,7 @@ UNSAID = phrases(
     " |}{concern for} clinical, reason for exam, indication, {for|to ensure|to document|until} {complete |}{resolution|clearing}"
     " of, follow-up of, followup of, {better|further} {evaluate|evaluation of|characterize|characterization of}, treated for,"
     " diagnosis of, diagnosed with, limits {evaluation|assessment} {of|for}, limited {evaluation|assessment} {of|for},"
-    " can be seen {with|in}, sensitivity for, insensitive for"
+    " can be seen {with|in}, sensitivity for, insensitive for, sensitive {in|for|to} {detecting|detection of|}, to identify, to detect, predispose to, prone to"
 )
 """After these a finding is history, question or advice, and none of the report's findings."""
 

@@ -45,7 +45,7 @@ TERMS: dict[str, str] = {
     " ground-glass {opacity|opacities}, ground glass {opacity|opacities}, haziness, airspace {opacity|opacities},"
     " air space {opacity|opacities}, air-space {opacity|opacities}, {lung|pulmonary|airspace|parenchymal|basilar"
     "|retrocardiac|perihilar|interstitial|ill-defined|ill defined|patchy|hazy|streaky|linear|bandlike|band-like|focal}"
-    " {density|densities}",
+    " {density|densities}, density, densities",
     "Nodule|Lung Opacity": "nodular {density|densities|opacity|opacities}, {rounded|round} {density|densities|opacity"
     "|opacities}",
     "Nodule": "nodule, nodules, nodularity, micronodule, micronodules, pulmonary nodule, coin lesion, nodular lesion,"
@@ -80,7 +80,7 @@ TERMS: dict[str, str] = {
     "|calcifications}, calcified granulomatous {density|densities|focus|foci|nodule|nodules}, calcific granuloma",
     "Granuloma": "granuloma, granulomas, granulomata, granulomatas",
     "Granulomatous Disease": "granulomatous {disease|change|changes|process|infection|exposure|sequela|sequelae|}",
-    "Calcified Lymph Nodes": "calcified {hilar |mediastinal |paratracheal |subcarinal |}{lymph node|lymph nodes|node"
+    "Calcified Lymph Nodes": "calcified {hilar |mediastinal |paratracheal |subcarinal |}{lymph node|lymph nodes|lymph xxxx|node"
     "|nodes|adenopathy|lymphadenopathy}, nodal {calcification|calcifications}, {lymph node|lymph nodes} calcification",
     "COPD": "copd, chronic obstructive {pulmonary |lung |airway |airways |}disease, obstructive {lung|pulmonary|airway"
     "|airways} disease",
@@ -157,16 +157,16 @@ TERMS: dict[str, str] = {
     "|wires|electrodes}, implanted device, medical device, assist device, lvad, ivc filter, {shoulder|humeral|joint"
     "|hip} {arthroplasty|prosthesis|replacement}, arthroplasty, prosthesis, port, medical {port|ports}, tubing,"
     " leads, {breast} {implant|implants}, tenckhoff",
-    "Surgical Change": "{surgical |vascular |metallic |cholecystectomy |hemostatic |mediastinal |axillary |}{clip|clips},"
-    " {median |}{sternotomy|sternotomies} {wire|wires|sutures|changes|change|}, {sternal|cerclage} {wire|wires|sutures},"
-    " {coronary artery bypass|coronary bypass|bypass} {graft|grafts|grafting|surgery|}, cabg, {surgical |metallic |}{suture"
-    "|sutures|suture material|staple|staples|staple line|suture line|chain sutures|anastomosis},"
-    " {postsurgical|post surgical|post-surgical|postoperative|post operative|post-operative|surgical} {change|changes"
-    "|material|appearance|defect|hardware|sequela|sequelae}, {mastectomy|mastectomies|lobectomy|pneumonectomy"
-    "|thoracotomy|segmentectomy|wedge resection|surgical resection|cholecystectomy|valvuloplasty},"
-    " {spinal|cervical|lumbar|thoracic|anterior cervical|posterior spinal} {fusion|fixation|hardware|rods}"
-    " {hardware|rods|plate|}, {orthopedic|orthopaedic|fixation|metallic|spine|spinal fusion} {hardware|plate|rods|screws},"
-    " {harrington rods|spinal rods|rods|surgical plate|vertebral fixation}, hardware",
+    "Surgical Material": "{surgical |vascular |metallic |cholecystectomy |hemostatic |mediastinal |axillary |sternotomy"
+    " |sternal }{clip|clips}, {median |}{sternotomy|sternal|cerclage} {wire|wires|sutures|hardware}, {surgical |metallic |}"
+    "{suture|sutures|suture material|staple|staples|staple line|suture line|chain sutures}, {spinal |cervical |lumbar |thoracic"
+    " |orthopedic |orthopaedic |fixation |metallic |spine |surgical |fusion }{hardware|plate|plates|rods|rod|screws},"
+    " surgical {instruments|material|device}, hardware",
+    "Surgical Change": "{median |}{sternotomy|sternotomies|sternotomy changes}, {coronary artery bypass|coronary bypass|bypass}"
+    " {graft|grafts|grafting|surgery|}, cabg, {postsurgical|post surgical|post-surgical|postoperative|post operative"
+    "|post-operative|surgical} {change|changes|appearance|defect|sequela|sequelae}, {mastectomy|mastectomies|lobectomy"
+    "|pneumonectomy|thoracotomy|segmentectomy|wedge resection|surgical resection|cholecystectomy|valvuloplasty|anastomosis},"
+    " {spinal|cervical|lumbar|thoracic|anterior cervical|posterior spinal|spine} {fusion|fixation}, vertebral fixation",
 }
 
 IGNORED = phrases(
@@ -175,7 +175,7 @@ IGNORED = phrases(
     "|skeletal|destructive} {lesion|lesions|metastasis|metastases}, joint {effusion|effusions}, {ribs|rib} {density"
     "|densities|opacity}, carotid stent, contrast opacification, limited by, no acute {distress}, negative for,"
     " left chest leads, radiopaque density, costochondral {calcification|calcifications}, bronchial tree,"
-    " {heart|lungs} sounds, clear cell, chronic heart, breast density, soft tissue swelling, port of"
+    " {heart|lungs} sounds, clear cell, chronic heart, breast density, soft tissue {swelling|edema}, soft-tissue {swelling|edema|density|densities|mass}, {peripheral|leg|brain} edema, port of"
 )
 """Phrases that look like a term and are none."""
 
@@ -194,7 +194,7 @@ PARTS: dict[str, str] = {
     "volumes": "{lung|inspiratory|pulmonary} {volume|volumes}, inspiration, inspiratory effort, aeration, inflation",
     "pleura": "{pleural space|pleural spaces|pleura|pleural|pleural surfaces|pleural surface|pleural margins}",
     "angle": "{costophrenic|lateral costophrenic|posterior costophrenic|costo phrenic|costo-phrenic|cp}"
-    " {angle|angles|sulcus|sulci|recess|recesses}, {lateral|posterior} {sulcus|sulci}",
+    " {angle|angles|sulcus|sulci|recess|recesses|xxxx}, {lateral|posterior} {sulcus|sulci}",
     "diaphragm": "{diaphragm|diaphragms|hemidiaphragm|hemidiaphragms|hemi-diaphragm|hemi-diaphragms|diaphragmatic}"
     " {contour|contours|}",
     "aorta": "{thoracic |descending |ascending |descending thoracic |ascending thoracic |}aorta, aortic {arch|knob|knuckle"
@@ -205,7 +205,7 @@ PARTS: dict[str, str] = {
     "markings": "{interstitial|bronchovascular|lung|pulmonary|bronchial|peribronchial|pulmonary interstitial|lung"
     " interstitial|reticular|perihilar|parenchymal|perihilar interstitial|perihilar bronchovascular} {markings|marking},"
     " {pulmonary |lung |}{interstitium|interstitial}, {markings}",
-    "nodes": "{lymph node|lymph nodes|nodes}",
+    "nodes": "{lymph node|lymph nodes|nodes|lymph xxxx}",
     "bones": "{bony|osseous|skeletal} {structures|thorax|structure|skeleton|elements|}, {bone|bones|skeleton|osseous"
     "|bony thoracic structures|clavicle|clavicles|sternum|humerus|scapula|thoracic cage|bony thorax}",
     "ribs": "{rib|ribs|rib cage}",
@@ -229,7 +229,7 @@ STATES: dict[str, str] = {
     "inflated": "{well|well-|normally|fully|adequately|} {expanded|inflated|aerated}, normal {expansion|inflation|aeration}",
     "borderline": "{borderline|borderline in|borderline to mildly|upper limits|upper limit|top limits|upper range|high}"
     " {enlarged|enlargement|large|prominent|of normal|normal|size|in size|heart size|prominence|of normal in size}, top normal,"
-    " top-normal, upper normal, top {limits|limit} of normal, upper limits normal, upper-normal, borderline,"
+    " top-normal, upper normal, top {limits|limit} of normal, upper limits normal, upper-normal, borderline, low normal,"
     " within the upper limits of normal",
     "enlarged": "enlarged, enlargement, enlarging, prominent, prominence, large, big, wide, widened, widening, dilated,"
     " dilatation, dilation, increased, increase, fullness, full, engorged, engorgement, accentuated, accentuation,"
@@ -270,6 +270,7 @@ RULES: dict[tuple[str, str], Outcome] = {
     ("volumes", "inflated"): (("Low Lung Volumes", _N),),
     ("lungs", "calcified"): (("Lung Calcification", _P),),
     ("volumes", "normal"): (("Low Lung Volumes", _N), ("Hyperinflation", _N)),
+    ("volumes", "borderline"): (("Low Lung Volumes", _Q),),
     ("volumes", "low"): (("Low Lung Volumes", _P),),
     ("volumes", "enlarged"): (("Hyperinflation", _P),),
     ("pleura", "normal"): (("Pleural Effusion", _N), ("Pneumothorax", _N)),
@@ -307,6 +308,7 @@ RULES: dict[tuple[str, str], Outcome] = {
     ("", "degenerative"): (("Degenerative Spine", _P),),
     ("trachea", "normal"): (("Mediastinal Shift", _N),),
     ("trachea", "deviated"): (("Mediastinal Shift", _P),),
+    ("Pulmonary Congestion", "normal"): (("Pulmonary Congestion", _N),),
     ("Granuloma", "calcified"): (("Calcified Granuloma", _P),),
     ("Nodule", "calcified"): (("Lung Calcification", _P), ("Nodule", _P)),
     ("Lymphadenopathy", "calcified"): (("Calcified Lymph Nodes", _P),),

@@ -142,8 +142,6 @@ def _preceding(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) 
             break
         found.append(tag)
         edge = tag.start
-        if tag.kind == "term":
-            break
     return found
 
 

@@ -53,7 +53,6 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
     "Mediastinal Emphysema": ("Pneumomediastinum",),
     "Medical Device": ("Support Devices",),
     "Nodule": ("Nodule",),
-    "Opacity": ("Lung Opacity",),
     "Osteophyte": ("Degenerative Spine",),
     "Osteoporosis": ("Osteopenia",),
     "Pericardial Effusion": ("Pericardial Effusion",),
@@ -74,15 +73,19 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
     "Spondylosis": ("Degenerative Spine",),
     "Stents": ("Support Devices",),
     "Subcutaneous Emphysema": ("Subcutaneous Emphysema",),
-    "Surgical Instruments": ("Surgical Change",),
-    "Sutures": ("Surgical Change",),
+    "Surgical Instruments": ("Surgical Material",),
+    "Sutures": ("Surgical Material",),
     "Tube, Inserted": ("Support Devices",),
     "Tuberculosis": ("Tuberculosis",),
     "Volume Loss": ("Volume Loss",),
 }
 
 _SPINE = ("thoracic vertebrae", "lumbar vertebrae", "cervical vertebrae", "spine")
-_BONES = (*_SPINE, "ribs", "clavicle", "humerus", "scapula", "shoulder", "sternum")
+_OUTSIDE = frozenset(
+    [*_SPINE, "ribs", "clavicle", "humerus", "scapula", "shoulder", "sternum", "thorax", "breast", "heart", "neck"]
+    + ["abdomen", "mediastinum", "pleura", "trachea", "aorta", "diaphragm"]
+)
+_INSIDE = frozenset(["lung", "base", "apex", "hilum", "lingula", "upper lobe", "middle lobe", "lower lobe"])
 
 _QUALIFIED: tuple[tuple[str, tuple[str, ...], str], ...] = (
     # heading, any of these qualifiers, label; the first row that fits wins
@@ -124,10 +127,13 @@ def from_mesh(code: str) -> tuple[str, ...]:
     """
     heading, *rest = (" ".join(part.split()) for part in code.split("/"))
     qualifiers = {part.lower() for part in rest}
+    if heading in {"Opacity", "Density"}:
+        if heading == "Density" and qualifiers & _OUTSIDE and not qualifiers & _INSIDE:
+            return ()
+        # A rounded opacity is a nodule (Fleischner glossary, Hansell et al. 2008).
+        return ("Lung Opacity", "Nodule") if "round" in qualifiers else ("Lung Opacity",)
     if heading in _HEADINGS:
         return _HEADINGS[heading]
-    if heading == "Density":  # of a bone it is a bone's finding, of anything else in the chest a lung opacity
-        return () if qualifiers & set(_BONES) else ("Lung Opacity",)
     if heading == "Lung" and "hilum" in qualifiers and qualifiers & {"prominent", "enlarged"}:
         return ("Hilar Enlargement",) if "lymph nodes" not in qualifiers else ("Lymphadenopathy",)
     for wanted, any_of, label in _QUALIFIED:

@@ -95,6 +95,7 @@ LABELS: tuple[Label, ...] = (
     Label("Scarring", "lungs"),
     Label("Scoliosis", "bones", sided=False),
     Label("Surgical Change", "devices"),
+    Label("Surgical Material", "devices", ("Surgical Change",)),
     Label("Tortuous Aorta", "mediastinum", sided=False),
     Label("Vertebral Compression", "bones", sided=False),
     # Rare in that collection, but named in reports everywhere
