@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -106,15 +108,19 @@ def connect(url: str) -> Database:
 def _connect_sqlite(url: URL) -> Database:
     name = url.database or ""
     memory = name in ("", ":memory:")
-    if not memory:
+    if not memory and not name.startswith("file:"):  # SQLite's own URIs name an existing file
+        path = Path(name).expanduser()
         try:
-            Path(name).expanduser().parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
                 f"The folder of the database {name} cannot be made: {error.strerror}.",
                 hint="Choose another folder with --workspace or RADRAG_WORKSPACE.",
             ) from None
-        url = url.set(database=str(Path(name).expanduser()))
+        # Patients' texts: a new file is for this user alone, and SQLite gives the WAL beside it the same mode.
+        with contextlib.suppress(OSError):  # SQLite will say what is wrong
+            os.close(os.open(path, os.O_CREAT, 0o600))
+        url = url.set(database=str(path))
     options: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
     engine = create_engine(
         url,

@@ -53,6 +53,11 @@ def test_a_removed_row_is_named(log):
     assert broken(log) == [1, 3]
 
 
+def test_a_gap_of_any_length_is_reported_briefly(log):
+    change(log, "UPDATE audit_log SET position = 2000000000 WHERE position = 5")
+    assert broken(log) == [*range(5, 5 + audit_log.LONGEST_GAP), 2_000_000_000]
+
+
 def test_a_row_forged_with_a_fitting_hash_breaks_the_next(log):
     with log.writing() as session:
         third = audit_log.entries(session, after=2, limit=1)[0]

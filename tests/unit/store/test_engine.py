@@ -86,6 +86,22 @@ def test_the_folder_is_made_and_the_file_is_set_up(tmp_path):
         assert session.scalar(text("PRAGMA busy_timeout")) == 30_000
 
 
+def test_a_read_only_uri_of_sqlite_reads_and_makes_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Store.open(f"sqlite:///{tmp_path}/radrag.sqlite").close()
+    with Store.open(f"sqlite:///file:{tmp_path}/radrag.sqlite?mode=ro&uri=true") as store:
+        assert store.corpora() == []
+        with pytest.raises(StoreError, match="readonly database"):
+            store.add_cases([], corpus=DEMO)
+    assert not list(tmp_path.glob("file:*"))
+
+
+def test_a_new_file_is_for_its_user_alone(tmp_path):
+    with Store.open(f"sqlite:///{tmp_path}/radrag.sqlite") as store:
+        store.add_cases([], corpus=DEMO)
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
 def test_missing_psycopg_comes_with_the_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingDependency, match=r"radrag\[cluster\]"):
