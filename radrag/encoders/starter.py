@@ -1,0 +1,107 @@
+"""The starter encoder: shipped with radrag, works offline, trained on public frontal radiographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from radrag.domain import ImageFinding, View
+from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_rows, untrained
+from radrag.encoders.devices import check_device
+from radrag.encoders.preprocessing import to_square
+from radrag.errors import WeightsError
+from radrag.models.card import ModelCard
+from radrag.models.weights import find_weights, load_state
+
+if TYPE_CHECKING:
+    from radrag.encoders.starter_network import StarterNetwork
+
+FOLDER = Path(__file__).with_name("weights")
+BATCH = 16
+
+
+class StarterEncoder:
+    """EfficientNet-Lite2 with calibrated heads; see docs/model_cards/starter.md for data, scores and limits."""
+
+    def __init__(self, network: StarterNetwork, card: ModelCard, *, device: str = "cpu", batch: int = BATCH) -> None:
+        self._network = network.to(device)
+        self._card = card
+        self._device = device
+        self._batch = batch
+
+    @classmethod
+    def load(cls, name: str = "starter", *, weights: Path | None = None, device: str = "cpu") -> Self:
+        """Load the shipped weights, or ``weights`` (a .safetensors file with its .json card beside it).
+
+        Raises:
+            MissingModel: a file is not there.
+            WeightsError: the weights are not what the card says.
+            UsageError: the device is not there.
+        """
+        check_device(device)
+        path = find_weights(
+            name,
+            [weights or FOLDER / "starter.safetensors"],
+            hint="Reinstall radrag, or name the file with --encoder-weights (RADRAG_ENCODER_WEIGHTS).",
+        )
+        beside = find_weights(
+            f"{name} (model card)", [path.with_suffix(".json")], hint="Put the model card beside the weights."
+        )
+        card = ModelCard.from_json(beside.read_text(encoding="utf-8"))
+        state = load_state(path, sha256=card.sha256)
+        from radrag.encoders.starter_network import empty_network, fill
+
+        try:
+            network = fill(empty_network(), state)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"{path.name} holds another architecture than starter {card.version}.",
+                hint="Use weights made by radrag.training.starter of this version of radrag.",
+            ) from error
+        return cls(network, card, device=device)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is."""
+        return self._card
+
+    def encode(self, images: Sequence[FloatArray], views: Sequence[View] | None = None) -> ImageEncoding:
+        """Encode display images; see :meth:`radrag.encoders.base.ImageEncoder.encode`.
+
+        Returns:
+            vectors float32 [n, 256], feature maps float32 [n, 352, 8, 8], 15 findings an image. The starter saw
+            frontal views only: findings of lateral views are untrained.
+        """
+        import torch
+
+        known = check_images(images, views)
+        vectors = np.zeros((len(images), self._card.dimension), np.float32)
+        probabilities = np.zeros((len(images), len(self._card.labels)), np.float32)
+        maps: list[FloatArray] = []
+        with torch.inference_mode():
+            for start in range(0, len(images), self._batch):
+                batch = [to_square(image, self._card.input_size) for image in images[start : start + self._batch]]
+                pixels = torch.stack(batch).mul_(2).sub_(1).to(self._device)
+                embedded, probability, last = self._network(pixels.contiguous(memory_format=torch.channels_last))
+                stop = start + len(batch)
+                vectors[start:stop] = embedded.cpu().numpy()
+                probabilities[start:stop] = probability.cpu().numpy()
+                maps.append(last.contiguous().cpu().numpy())
+        side = self._card.input_size // 32
+        empty = np.zeros((0, 352, side, side), np.float32)
+        return ImageEncoding(
+            vectors=unit_rows(vectors),
+            feature_maps=np.concatenate(maps) if maps else empty,
+            findings=tuple(self._findings(row, view) for row, view in zip(probabilities, known, strict=True)),
+        )
+
+    def _findings(self, probabilities: FloatArray, view: View) -> tuple[ImageFinding, ...]:
+        if view is View.LATERAL:
+            return tuple(untrained(label) for label in self._card.labels)
+        return tuple(
+            ImageFinding(label, float(probability), self._card.thresholds[label])
+            for label, probability in zip(self._card.labels, probabilities, strict=True)
+        )

