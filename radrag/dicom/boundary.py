@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from radrag.errors import RefusalCode, StudyRefused
 
 # Fuzzing pydicom 3, pylibjpeg and Pillow gives all of these. Named one by one, so that a KeyboardInterrupt, a
 # timeout or a RadragError passes through; RuntimeError takes in NotImplementedError and RecursionError, ValueError
-# the UnicodeError and pydicom's BytesLengthException, OSError Pillow's UnidentifiedImageError.
+# the UnicodeError, OSError Pillow's UnidentifiedImageError.
 DECODER_ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError,
     AssertionError,
     AttributeError,
     BufferError,
+    BytesLengthException,
     EOFError,
     Image.DecompressionBombError,
     InvalidDicomError,

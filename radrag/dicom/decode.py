@@ -66,12 +66,14 @@ def read_stored(path: Path) -> tuple[Header, Stored]:
         _check_frame(data, syntax, dataset, path)
     elif len(data) < _native_length(dataset):
         raise StudyRefused(RefusalCode.TRUNCATED, str(path), "the pixel data ends too early.", hint="Copy it again.")
-    # One plugin, so that a draft does not depend on which decoders happen to be installed.
+    # One plugin for each syntax, so that a draft does not depend on which decoders happen to be installed. For RLE it
+    # is pydicom's own: pylibjpeg-rle 2.2 panics on damaged segments, past any except clause and with a trace on stderr.
+    compressed = "pydicom" if syntax == RLELossless else "pylibjpeg"
     array, _ = get_decoder(syntax).as_array(
         dataset,
         index=0,
         raw=False,
-        decoding_plugin="pylibjpeg" if syntax.is_encapsulated else "",
+        decoding_plugin=compressed if syntax.is_encapsulated else "",
         **as_pixel_options(dataset, view_only=True, correct_unused_bits=False),
     )
     if text(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
@@ -117,9 +119,12 @@ def _native_length(dataset: Dataset) -> int:
 
 def _check_frame(data: bytes, syntax: UID, dataset: Dataset, path: Path) -> None:
     """Refuse a codestream of another size than the header's, which a decoder would take memory for, or a cut one."""
+    frame = get_frame(data, 0, number_of_frames=1).rstrip(b"\0\xff")  # both are used to fill up to an even length
     if syntax == RLELossless:
+        if len(frame) > 2 * _native_length(dataset) + 1024:  # PS3.5 G.3: a run costs at most one byte in 128 more
+            message = "the compressed image is larger than the header's size allows."
+            raise StudyRefused(RefusalCode.BAD_DIMENSIONS, str(path), message)
         return
-    frame = get_frame(data, 0, number_of_frames=1).rstrip(b"\0")
     if syntax in JPEG2000TransferSyntaxes:  # HTJ2K included
         size = _j2k_size(frame)
     elif syntax in JPEGTransferSyntaxes or syntax in JPEGLSTransferSyntaxes:

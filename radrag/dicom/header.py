@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -101,7 +102,12 @@ def read_header(path: Path, *, pixels: bool = False) -> Header:
         else:
             file.seek(0)
             source = file
-            dataset = dcmread(file, stop_before_pixels=not pixels, force=_bare(start), specific_tags=tags)
+            try:
+                dataset = dcmread(file, stop_before_pixels=not pixels, force=_bare(start), specific_tags=tags)
+            except struct.error:  # an element's own header was cut off, or is garbage
+                if file.read(1):
+                    raise
+                raise StudyRefused(RefusalCode.TRUNCATED, str(path), "the file ends within its header.") from None
             syntax = str(dataset.file_meta.get("TransferSyntaxUID") or "")
             if not syntax:  # files without a meta group are native; pydicom has found out which
                 dataset.file_meta.TransferSyntaxUID = _native(dataset)

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -193,6 +194,16 @@ def test_finding_does_not_decode(make_dicom, monkeypatch):
 
     monkeypatch.setattr(read_module, "_load", never)
     assert find_studies([make_dicom()], salt="s")[0]
+
+
+def test_finding_takes_no_memory_for_pixels(make_dicom):
+    path = make_dicom(pixels=np.zeros((4000, 3000), np.uint16))
+    find_studies([path], salt="s")
+    tracemalloc.start()
+    find_studies([path], salt="s")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000  # the file has 24 MB
 
 
 def test_nothing_of_the_patient_reaches_messages_logs_or_stderr(make_dicom, caplog, capfd, recwarn):
