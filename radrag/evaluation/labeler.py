@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from radrag.domain import Case, Polarity
 from radrag.errors import UsageError
 from radrag.reports.findings import Labeler, default_labeler
+from radrag.reports.lexicon import TERMS, phrases
 from radrag.reports.mesh import NORMAL, is_coded, labels_of
 from radrag.reports.sections import BODY
 
@@ -54,12 +56,14 @@ class MethodScores:
     Attributes:
         method: name of the method or baseline.
         labels: per label with enough support, by name.
-        false_positive_rate: share of reports coded ``normal`` that get any positive finding.
+        false_positive_rate: share of reports coded ``normal`` that get any of these labels.
+        any_false_positive_rate: the same for any label at all, also those that coders rarely or never code.
     """
 
     method: str
     labels: tuple[LabelScore, ...]
     false_positive_rate: float
+    any_false_positive_rate: float
 
     @property
     def micro_f1(self) -> float:
@@ -79,6 +83,7 @@ class MethodScores:
             "micro_f1": self.micro_f1,
             "macro_f1": self.macro_f1,
             "false_positive_rate_on_normal": self.false_positive_rate,
+            "any_false_positive_rate_on_normal": self.any_false_positive_rate,
             "labels": [
                 {
                     "label": score.label,
@@ -122,6 +127,7 @@ class LabelerScores:
                 "micro_f1": method.micro_f1,
                 "macro_f1": method.macro_f1,
                 "false_positive_rate_on_normal": method.false_positive_rate,
+                "any_false_positive_rate_on_normal": method.any_false_positive_rate,
                 "labels": len(method.labels),
                 "n": self.n,
             }
@@ -196,7 +202,7 @@ def evaluate_labeler(
     reader = labeler or default_labeler()
     methods: list[tuple[str, Callable[[], Predictions]]] = [
         ("labeler", lambda: [report_positives(reader, case) for case in scored]),
-        ("keywords without negation", lambda: [_keywords(reader, case) for case in scored]),
+        ("keywords without negation", lambda: _keywords(scored)),
         ("random other report", lambda: _shuffled(truth, seed)),
         ("always normal", lambda: [frozenset()] * len(truth)),
     ]
@@ -208,14 +214,13 @@ def evaluate_labeler(
     )
 
 
-def _keywords(labeler: Labeler, case: Case) -> frozenset[str]:
-    """Every label whose name or term the text holds, denied or not."""
-    return frozenset(
-        finding.label
-        for sentence in labeler.label_sections(case.case_id, case.sections)
-        for finding in sentence.findings
-        if finding.label != NO_FINDING
-    )
+def _keywords(cases: Iterable[Case]) -> Predictions:
+    """Every label of which the text holds a term, denied, doubted or not."""
+    label_of = {phrase: label.split("|") for label, text in TERMS.items() for phrase in phrases(text)}
+    longest_first = sorted(label_of, key=len, reverse=True)
+    pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b")
+    bodies = (" ".join(case.sections.get(name, "") for name in BODY).lower() for case in cases)
+    return [frozenset(label for term in pattern.findall(body) for label in label_of[term]) for body in bodies]
 
 
 def _shuffled(truth: Predictions, seed: int) -> Predictions:
@@ -236,9 +241,11 @@ def _score(
             count[0] += name in coded
             count[1] += name in found
             count[2] += name in coded and name in found
-    wrong = sum(bool(found) for found, is_normal in zip(predicted, normal, strict=True) if is_normal)
+    on_normal = [found for found, is_normal in zip(predicted, normal, strict=True) if is_normal]
+    reports = max(len(on_normal), 1)
     return MethodScores(
         method,
         tuple(LabelScore(name, *counts[name]) for name in names),
-        wrong / sum(normal) if any(normal) else 0.0,
+        sum(not found.isdisjoint(names) for found in on_normal) / reports,
+        sum(bool(found) for found in on_normal) / reports,
     )

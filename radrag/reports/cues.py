@@ -17,7 +17,7 @@ NEGATION: dict[str, list[str]] = {
         " not {definitely |completely |entirely |been |be |}{excluded|ruled out|rule out}, {cannot|can not|could not|unable to"
         "|difficult to} {definitely |entirely |completely |be |}{exclude|excluded|rule out|ruled out|be excluded|be ruled out},"
         " not {significantly |appreciably |substantially |markedly |}{changed|different}, gram negative, might not, may not,"
-        " {not|no} {well|fully|adequately|optimally|entirely|completely} {evaluated|seen|visualized|assessed|included"
+        "{not|no} {as |}{well|fully|adequately|optimally|entirely|completely} {evaluated|seen|visualized|assessed|included"
         "|imaged|inflated|expanded|demonstrated}, not {included|imaged|available}, no {comparison|prior|previous|old}"
         " {study|studies|exam|films|film|radiographs|images|chest|comparison|}, no longer {clear|normal|sharp},"
         " {partially|partly|nearly|almost|incompletely|near|incomplete|partial} {completely |complete |}{resolved|cleared|resolution|clearing}, does not exclude, do not exclude, no doubt, without doubt, not without, non specific, no less"
@@ -31,8 +31,7 @@ NEGATION: dict[str, list[str]] = {
         "|didn't}, unlikely {to represent|to be|}, cannot, can't, argues against, w/o, with no, denies, absence"
     ),
     "following_negations": phrases(
-        "{is|are|was|were|be|has been|have been|} {not|no longer|never} {clearly |definitely |currently |convincingly |readily"
-        " |well |}{seen|identified|present|noted|visualized|visualised|visible|evident|appreciated|demonstrated|apparent"
+        "{is|are|was|were|be|has been|have been|} {not|no longer|never} {definitely |currently |convincingly |}{seen|identified|present|noted|visualized|visualised|visible|evident|appreciated|demonstrated|apparent"
         "|detected|observed|found|suggested|suspected|in place|there|recognized}, {is|are} {absent|excluded|resolved|gone|negative},"
         " {has|have} {been |now |since |completely |fully |entirely |}{resolved|cleared|disappeared|been excluded|been ruled out"
         "|been removed|removed}, {was|were|is|are} {ruled out|removed|excluded}, {is|are|is felt to be|are felt to be|thought to"
@@ -55,9 +54,9 @@ UNCERTAINTY: dict[str, list[str]] = {
         "|reflect|indicate|suggest|be|be due to|be related to|be secondary to|correspond to|relate to}, may, might, could,"
         " suggests, suggest, suggesting, suggestive of, suggestion of, {cannot|can not|could not|unable to|difficult to} {definitely"
         " |entirely |completely |}{exclude|rule out}, {does|do} not {exclude|rule out}, not exclude, versus, vs, either, favored,"
-        " favoring, favors, favor, consider, differential {includes|considerations include|diagnosis includes}, apparent,"
+        " favoring, favors, favor, consider, differential, {considerations|consideration} {include|includes|including},"
         " raises {the |}{possibility|question|concern} {of|for}, if clinically, thought to {be|represent}, felt to {be|represent},"
-        " appears to represent, likely {represents|representing|reflects|reflecting|related to|due to|secondary to}, vague,"
+        " appears to represent, likely {represents|representing|reflects|reflecting|related to|due to|secondary to},"
         " possibly {representing|reflecting|related to|due to}, early or mild, impending, unlikely but possible"
     ),
     "following_negations": phrases(
@@ -65,14 +64,14 @@ UNCERTAINTY: dict[str, list[str]] = {
         " out}, {is|are|was} {not |}{possible|suspected|questioned|questionable|suggested|likely|favored|considered|equivocal"
         "|a possibility|a consideration|in the differential|of concern}, {may|might|could} {also |}{be present|be considered|coexist"
         "|be seen}, should be considered, {may|might} not be {demonstrated|seen|visible|apparent|evident|detected}, is not excluded, are not excluded, difficult to exclude, possible, likely,"
-        " is {probably|possibly|likely} present, less likely, suspected, not entirely excluded, favored"
+        " is {probably|possibly|likely} present, less likely, suspected, not entirely excluded, favored, versus, vs, {would be|is|are|is also|are also|may be} {a |another |also |}{consideration|considerations|possibility|possible}, not {as |so |}{well|clearly|readily} {seen|visualized|demonstrated|identified|appreciated|defined}, not {as |}well-{seen|visualized|demonstrated|defined}"
     ),
     "termination": [],
 }
 ADJECTIVES_OF_DOUBT = frozenset(
     phrases(
         "possible, possibly, probable, probably, likely, most likely, less likely, suspected, questionable, question, equivocal,"
-        " perhaps, presumed, presumably, potential, potentially, borderline, apparent, vague"
+        " perhaps, presumed, presumably, potential, potentially, borderline"
     )
 )
 """Doubts the noun phrase that follows, not the whole rest of the clause."""
@@ -83,7 +82,7 @@ UNSAID = phrases(
     "|confirm|document|determine}, rule out, r / o, {should|if} {there is|symptoms}, in case of, risk of, risk for, {clinical"
     " |}{concern for} clinical, reason for exam, indication, {for|to ensure|to document|until} {complete |}{resolution|clearing}"
     " of, follow-up of, followup of, {better|further} {evaluate|evaluation of|characterize|characterization of}, treated for,"
-    " diagnosis of, diagnosed with, limits {evaluation|assessment} {of|for}, limited {evaluation|assessment} {of|for},"
+    " diagnosis of, diagnosed with, {correlate|correlation|correlate clinically|clinical correlation} for, limits {evaluation|assessment} {of|for}, limited {evaluation|assessment} {of|for},"
     " can be seen {with|in}, sensitivity for, insensitive for, sensitive {in|for|to} {detecting|detection of|}, to identify, to detect, predispose to, prone to"
 )
 """After these a finding is history, question or advice, and none of the report's findings."""

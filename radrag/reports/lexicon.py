@@ -42,7 +42,7 @@ TERMS: dict[str, str] = {
     "|malignancy|neoplasm|tumor|tumour|cancer|carcinoma}, metastatic disease, bronchogenic carcinoma, lesion, lesions,"
     " neoplasm, neoplastic process, metastases, metastasis, malignancy, tumor, tumour",
     "Lung Opacity": "opacity, opacities, opacification, opacifications, opacified, ground-glass, ground glass,"
-    " ground-glass {opacity|opacities}, ground glass {opacity|opacities}, haziness, airspace {opacity|opacities},"
+    " ground-glass {opacity|opacities}, ground glass {opacity|opacities}, haziness, interstitial {opacity|opacities}, airspace {opacity|opacities},"
     " air space {opacity|opacities}, air-space {opacity|opacities}, {lung|pulmonary|airspace|parenchymal|basilar"
     "|retrocardiac|perihilar|interstitial|ill-defined|ill defined|patchy|hazy|streaky|linear|bandlike|band-like|focal}"
     " {density|densities}, density, densities",
@@ -57,7 +57,7 @@ TERMS: dict[str, str] = {
     "Pericardial Effusion": "pericardial {effusion|effusions|fluid}",
     "Pleural Other": "pleural {plaque|plaques|calcification|calcifications|disease}, calcified pleural {plaque|plaques}",
     "Pleural Thickening": "pleural {thickening|scarring|scar|reaction}, thickening of the {left |right |}pleura,"
-    " apical {capping|cap|caps}, pleural capping, {biapical|apical} pleural thickening, thickened pleura,"
+    " apical {capping|cap|caps}, pleural capping, {biapical|apical} pleural thickening, thickened pleura, {fissural|fissure} thickening, thickening {in|of|along} the {left |right |}{minor |major |horizontal |}{fissure|fissures},"
     " {pleuroparenchymal|pleural-parenchymal|pleural parenchymal|pleural and parenchymal} thickening",
     "Pneumonia": "pneumonia, pneumonias, bronchopneumonia, pneumonitis, pneumonic {process|infiltrate|consolidation|},"
     " {infectious|inflammatory} {process|etiology|infiltrate}, {pulmonary |lung |}infection,"
@@ -71,8 +71,6 @@ TERMS: dict[str, str] = {
     " retrocardiac stomach, intrathoracic stomach",
     "Airspace Disease": "{airspace|air space|air-space|alveolar} {disease|process|processes|abnormality|changes},"
     " parenchymal disease",
-    "Arthritis": "arthritis, arthritic {change|changes|}, osteoarthritis, osteoarthritic {change|changes|},"
-    " osteoarthrosis, arthropathy, degenerative joint disease, djd, arthrosis",
     "Atherosclerosis": "atherosclerosis, atherosclerotic {change|changes|disease|calcification|calcifications"
     "|vascular disease|plaque|}, atheromatous {change|changes|calcification|}, arteriosclerosis, arteriosclerotic,"
     " {vascular|arterial|aortic|coronary artery|coronary} {calcification|calcifications|atheroma|atherosclerosis}",
@@ -101,7 +99,7 @@ TERMS: dict[str, str] = {
     " {shallow|low} lung inflation",
     "Increased Lung Markings": "{interstitial|peribronchial|bronchial|bronchial wall|peribronchovascular|septal"
     "|interlobular septal} {thickening|prominence|coarsening|cuffing}, interstitial {abnormality|changes|change"
-    "|pattern|process}, peribronchial {cuffing|markings}, kerley {b |}lines, bronchovascular crowding,"
+    "|pattern|process}, peribronchial {cuffing|markings}, {kerley |}{b|a} lines, kerley lines, {b|kerley}-lines, septal lines, bronchovascular crowding,"
     " bronchitic {change|changes}, reticulation, reticular pattern, reticulonodular pattern, crowding of the"
     " {bronchovascular|pulmonary|lung} {markings|vasculature|structures}",
     "Kyphosis": "kyphosis, kyphotic {curvature|deformity|}, hyperkyphosis",
@@ -129,7 +127,7 @@ TERMS: dict[str, str] = {
     "Bulla": "bulla, bullae, bleb, blebs, bullous {change|changes|disease}, pneumatocele",
     "Cavitation": "cavitary {lesion|lesions|nodule|mass|focus|process|}, cavitation, cavitating, cavity, cavities",
     "Heart Failure": "{congestive |}{heart|cardiac} failure, chf, cardiac decompensation",
-    "Interstitial Lung Disease": "{interstitial lung|interstitial pulmonary|interstitial} disease",
+    "Interstitial Lung Disease": "{interstitial lung|interstitial pulmonary|interstitial} {disease|change|changes}, interstitial lung diseases",
     "Lymphadenopathy": "{hilar |mediastinal |}{adenopathy|lymphadenopathy}, {enlarged|prominent} {lymph |}{node|nodes}",
     "Mediastinal Shift": "{mediastinal|tracheal} {shift|deviation}, {shift|deviation|displacement} of the {mediastinum"
     "|trachea|mediastinal structures}",
@@ -153,10 +151,10 @@ TERMS: dict[str, str] = {
     "|prosthesis}, intra-aortic balloon pump, balloon pump, loop recorder, {ventriculoperitoneal|vp|shunt}"
     " {shunt|catheter|tubing}, ventriculoperitoneal shunt {catheter|tubing}, {nerve|spinal cord|vagal nerve|vagus nerve}"
     " stimulator, stimulator, neurostimulator, {support|monitoring} {device|devices|apparatus|apparatuses|equipment},"
-    " {tubes and lines|lines and tubes|lines or tubes|lines}, {ekg|ecg|cardiac monitoring|telemetry|monitor} {lead|leads"
+    " {tubes and lines|lines and tubes|lines or tubes|tubes or lines}, {ekg|ecg|cardiac monitoring|telemetry|monitor} {lead|leads"
     "|wires|electrodes}, implanted device, medical device, assist device, lvad, ivc filter, {shoulder|humeral|joint"
     "|hip} {arthroplasty|prosthesis|replacement}, arthroplasty, prosthesis, port, medical {port|ports}, tubing,"
-    " leads, {breast} {implant|implants}, tenckhoff",
+    " leads, tenckhoff, generator, occluder, {closure|electronic|septal|electrical} device, bone anchor, internal fixation, tips shunt, prosthetic {left |right |}{shoulder|humeral head|humerus|joint|hip|pulmonic valve|tricuspid valve}",
     "Surgical Material": "{surgical |vascular |metallic |cholecystectomy |hemostatic |mediastinal |axillary |sternotomy"
     " |sternal }{clip|clips}, {median |}{sternotomy|sternal|cerclage} {wire|wires|sutures|hardware}, {surgical |metallic |}"
     "{suture|sutures|suture material|staple|staples|staple line|suture line|chain sutures}, {spinal |cervical |lumbar |thoracic"
@@ -170,7 +168,7 @@ TERMS: dict[str, str] = {
 }
 
 IGNORED = phrases(
-    "{bone|bony|bone mineral|mineral|osseous} density, mass effect, {nipple|breast} {shadow|shadows|tissue|density},"
+    "{bone|bony|bone mineral|mineral|osseous} density, mass effect, {nipple|breast} {shadow|shadows|tissue|density}, breast {implant|implants},"
     " body mass index, soft tissue {density|densities|mass|attenuation}, {lytic|blastic|sclerotic|bone|bony|osseous|rib"
     "|skeletal|destructive} {lesion|lesions|metastasis|metastases}, joint {effusion|effusions}, {ribs|rib} {density"
     "|densities|opacity}, carotid stent, contrast opacification, limited by, no acute {distress}, negative for,"
@@ -178,6 +176,27 @@ IGNORED = phrases(
     " {heart|lungs} sounds, clear cell, chronic heart, breast density, soft tissue {swelling|edema}, soft-tissue {swelling|edema|density|densities|mass}, {peripheral|leg|brain} edema, port of"
 )
 """Phrases that look like a term and are none."""
+
+ELSEWHERE = frozenset(
+    [
+        "knee",
+        "knees",
+        "foot",
+        "feet",
+        "midfoot",
+        "ankle",
+        "hip",
+        "hips",
+        "femur",
+        "femoral",
+        "tibia",
+        "fibula",
+        "pelvis",
+    ]
+    + ["pelvic", "acetabulum", "calcaneal", "calcaneus", "wrist", "hand", "finger", "elbow", "patella", "compartments"]
+    + ["compartment", "skull", "mandible", "facial", "toe", "sacrum", "sacroiliac"]
+)
+"""Words of films of other parts of the body: bones named beside them are not the chest's."""
 
 PARTS: dict[str, str] = {
     "chest": "cardiopulmonary, cardio pulmonary, cardio-pulmonary, intrathoracic, cardiothoracic,"
@@ -211,7 +230,7 @@ PARTS: dict[str, str] = {
     "ribs": "{rib|ribs|rib cage}",
     "spine": "{thoracic |lumbar |cervical |thoracolumbar |mid thoracic |lower thoracic |t-|t |mid-thoracic |dorsal |}{spine"
     "|vertebra|vertebrae|vertebral body|vertebral bodies|vertebral|spinal}, {thoracolumbar|thoracolumbar junction},"
-    " {endplate|endplates}",
+    " {endplate|endplates}, {thoracic|lumbar} body, t {1|2|3|4|5|6|7|8|9|10|11|12}, l {1|2|3|4|5}",
     "joints": "{shoulder|shoulders|glenohumeral|acromioclavicular|ac joint|ac joints|joint|joints|sternoclavicular"
     "|acromioclavicular joint|acromioclavicular joints|shoulder joints|glenohumeral joint}",
     "trachea": "{trachea|tracheal air column}",
@@ -228,7 +247,7 @@ STATES: dict[str, str] = {
     " clear, sharp, midline, preserved, wnl, negative, good position, patent, satisfactory, smooth, within limits of normal, well defined",
     "inflated": "{well|well-|normally|fully|adequately|} {expanded|inflated|aerated}, normal {expansion|inflation|aeration}",
     "borderline": "{borderline|borderline in|borderline to mildly|upper limits|upper limit|top limits|upper range|high}"
-    " {enlarged|enlargement|large|prominent|of normal|normal|size|in size|heart size|prominence|of normal in size}, top normal,"
+    " {enlarged|enlargement|large|prominent|of normal|normal|size|in size|prominence|of normal in size}, top normal,"
     " top-normal, upper normal, top {limits|limit} of normal, upper limits normal, upper-normal, borderline, low normal,"
     " within the upper limits of normal",
     "enlarged": "enlarged, enlargement, enlarging, prominent, prominence, large, big, wide, widened, widening, dilated,"
@@ -241,6 +260,8 @@ STATES: dict[str, str] = {
     "blunted": "blunted, blunting, blunt, obscured, obscuration, effaced",
     "tortuous": "tortuous, tortuosity, ectatic, ectasia, unfolded, unfolding, uncoiled, uncoiling, elongated",
     "calcified": "calcified, calcification, calcifications, calcific, calcinosis",
+    "arthritic": "arthritis, arthritic {change|changes|}, osteoarthritis, osteoarthritic {change|changes|}, osteoarthrosis,"
+    " arthropathy, degenerative joint disease, djd, arthrosis",
     "degenerative": "degenerative {change|changes|disease|hypertrophic changes|hypertrophic change|spurring|disc changes|},"
     " hypertrophic {change|changes|spurring|}, degeneration, hypertrophic degenerative changes",
     "deformed": "{deformity|deformities|deformed|collapsed}",
@@ -305,6 +326,10 @@ RULES: dict[tuple[str, str], Outcome] = {
     ("spine", "low"): (("Vertebral Compression", _P),),
     ("joints", "degenerative"): (("Arthritis", _P),),
     ("bones", "degenerative"): (("Degenerative Spine", _P),),
+    ("joints", "arthritic"): (("Arthritis", _P),),
+    ("bones", "arthritic"): (("Arthritis", _P),),
+    ("spine", "arthritic"): (("Degenerative Spine", _P),),
+    ("", "arthritic"): (("Arthritis", _P),),
     ("", "degenerative"): (("Degenerative Spine", _P),),
     ("trachea", "normal"): (("Mediastinal Shift", _N),),
     ("trachea", "deviated"): (("Mediastinal Shift", _P),),

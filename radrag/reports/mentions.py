@@ -7,12 +7,14 @@ from itertools import pairwise
 
 from radrag.domain import Polarity
 from radrag.reports import scope
-from radrag.reports.lexicon import RULES
+from radrag.reports.lexicon import ELSEWHERE, RULES
 from radrag.reports.tagging import Tag, Tagged
+from radrag.reports.vocabulary import region
 
 _GENERIC = frozenset({"normal", "enlarged", "borderline", "abnormal", "inflated"})
 _LIST = frozenset({",", "and", "or", "/"})
 _BREAKS = scope.FINITE | {";", "with", "without", "but"}  # between a state and its part stand modifiers only
+_APART = frozenset({"with", ";"})
 _OTHER = frozenset({"other", "additional", "further", "new", "interval", "else"})
 _EXCEPTIONS = frozenset({"except", "other", "aside", "apart", "with"})
 _ALTERNATIVE = frozenset({"or", "versus", "vs"})
@@ -37,6 +39,8 @@ def mentions(tagged: Tagged) -> list[Mention]:
     found: list[Mention] = []
     for clause in scope.clauses(tagged):
         found.extend(_of_clause(tagged, clause))
+    if ELSEWHERE.intersection(tagged.words):  # "knee: degenerative changes" is no finding of the chest
+        found = [mention for mention in found if region(mention.label) != "bones"]
     ordered = sorted(dict.fromkeys(found), key=lambda mention: (mention.start, mention.end))
     return _alternatives(tagged, ordered)
 
@@ -103,6 +107,10 @@ def _following(tagged: Tagged, concepts: list[Tag], state: Tag) -> list[Tag]:
             edge = tag.end
             continue
         joined = bool(_LIST.intersection(between))
+        if found and not joined and _fits(tag, state):  # "calcified hilar nodes": the last noun is the head
+            found[-1] = tag
+            edge = tag.end
+            continue
         if joined != bool(found) and not (joined and edge > state.end):
             break
         if tag.kind == "term" and (tag.value not in _PART_TERMS or not _fits(tag, state)):
@@ -129,7 +137,7 @@ def _preceding(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) 
                 break
             edge = tag.start
             continue
-        if tag in used and (found or edge == state.start):
+        if _APART.intersection(between) or (tag in used and (found or edge == state.start)):
             break
         if not _fits(tag, state):
             if tag.kind == "part" and state.value not in _GENERIC:

@@ -143,8 +143,8 @@ def from_mesh(code: str) -> tuple[str, ...]:
 
 
 def labels_of(codes: Iterable[str]) -> frozenset[str]:
-    """Return the labels of a whole report's MeSH codes."""
-    return frozenset(label for code in codes for label in from_mesh(code))
+    """Return the labels that a report's MeSH codes state; a finding coded ``borderline`` is doubted, not stated."""
+    return frozenset(label for code in codes if "/borderline" not in code for label in from_mesh(code))
 
 
 def is_coded(codes: Iterable[str]) -> bool:

@@ -82,8 +82,11 @@ def reach(tagged: Tagged, cue: tuple[int, int], end: int, *, doubt: bool = False
     words = tagged.words
     narrow = doubt and " ".join(words[cue[0] : cue[1]]) in ADJECTIVES_OF_DOUBT
     seen_or = predicate = False
+    removes = words[cue[0]] in {"removal", "resolution", "clearing", "disappearance"}
     for n in range(cue[1], end):
         word = words[n]
+        if removes and word not in FINITE and word not in _BARE_LIST_ENDS:
+            continue
         if word in _BARE_LIST_ENDS and n > cue[1] and words[n - 1] not in _GOES_ON:
             return n
         if word in FINITE or word in _SEEN:
@@ -159,10 +162,17 @@ def _cued(
     return any(
         target.end <= cue[0]
         and cue[1] <= end
+        and not (doubt and _leads(tagged.words, cue, end))
         and not any(word in FINITE for word in tagged.words[target.end : cue[0] - 1])
         for cue in both[1]
         if start <= cue[0]
     )
+
+
+def _leads(words: list[str], cue: tuple[int, int], end: int) -> bool:
+    """Whether a one-word doubt speaks of what follows ("opacity with possible infiltrate"), not of what precedes."""
+    closes = cue[1] >= end or words[cue[1]] in {",", ".", ";", "and", "but", "?", ")"}
+    return cue[1] - cue[0] == 1 and not closes and words[cue[0]] not in {"versus", "vs"}
 
 
 def is_unsaid(tagged: Tagged, target: Tag, clause: tuple[int, int]) -> bool:
