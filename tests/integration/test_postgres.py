@@ -6,11 +6,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from store_databases import postgres_server, postgres_url, programs  # noqa: F401 - fixtures
 from store_support import (
     DEMO,
     check_what_four_processes_wrote,
-    postgres_server,  # noqa: F401 - a fixture
-    postgres_url,  # noqa: F401 - a fixture
     sample_case,
     sample_draft,
     write_from_four_processes,
@@ -110,13 +109,11 @@ def test_a_server_that_went_away_is_said_and_its_return_is_noticed(postgres_url)
 
 def test_a_dump_holds_everything(postgres_url, tmp_path):  # noqa: F811
     """The backup line of docs/store.md."""
-    from store_support import _programs
-
     with Store.open(postgres_url) as store:
         store.add_cases([sample_case(1)], corpus=DEMO)
         store.save_draft(sample_draft())
     dump = subprocess.run(
-        [str(_programs() / "pg_dump"), "--format=plain", f"--dbname={postgres_url}"],
+        [str(programs() / "pg_dump"), "--format=plain", f"--dbname={postgres_url}"],
         capture_output=True, text=True, check=True, timeout=60,
     ).stdout  # fmt: skip
     assert "Effusion möglich." in dump
