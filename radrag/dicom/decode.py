@@ -107,8 +107,10 @@ def _complete(dataset: Dataset) -> tuple[int, int]:
         dataset.PlanarConfiguration = 0
     if not text(dataset, "PhotometricInterpretation"):
         dataset.PhotometricInterpretation = "RGB" if samples > 1 else "MONOCHROME2"
-    native = not UID(dataset.file_meta.TransferSyntaxUID).is_encapsulated
-    return stored, high + 1 - stored if native and samples == 1 else 0
+    # Codestreams hold the value alone; native and run-length data hold the whole word, wherever the value sits in it.
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    whole_words = samples == 1 and (not syntax.is_encapsulated or syntax == RLELossless)
+    return stored, high + 1 - stored if whole_words else 0
 
 
 def _native_length(dataset: Dataset) -> int:

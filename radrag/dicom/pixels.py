@@ -86,8 +86,12 @@ def grey_scale(counts: npt.NDArray[np.int64], dataset: Dataset, stored: Stored, 
         grey = None
     if grey is None:
         grey = _without_window(values, counts, stored, warnings)
-    if is_inverse(dataset):
+    inverse = is_inverse(dataset)
+    if inverse:
         grey = 1.0 - grey
+    if inverse is not (text(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1"):
+        message = "Photometric interpretation and presentation LUT shape disagree: check that bone is white."
+        warnings.append(DraftWarning("polarity_conflict", message))
     table = np.clip(np.nan_to_num(grey), 0.0, 1.0).astype(np.float32)
     table[padding] = 0.0
     return Scale(table, tuple(warnings))

@@ -15,7 +15,7 @@ from radrag.dicom.decode import read_stored
 from radrag.dicom.deidentify import patient_key
 from radrag.dicom.files import expand
 from radrag.dicom.geometry import Geometry, Pixels
-from radrag.dicom.header import number, read_header, text
+from radrag.dicom.header import looks_like_dicom, number, read_header, text
 from radrag.dicom.pixels import display, upright
 from radrag.dicom.quality import check_header, image_warnings
 from radrag.dicom.raster import content_uids, looks_like_raster, raster_shape, read_raster
@@ -25,6 +25,7 @@ from radrag.errors import RefusalCode, StudyRefused
 
 _VIEW_ORDER = (View.PA, View.AP, View.UNKNOWN, View.LATERAL)  # a study's first image is its best frontal
 _UNREADABLE = "the header cannot be read"
+_PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".gif", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +177,11 @@ def _enter(path: Path, salt: str) -> _Entry:
         if not path.stat().st_size:
             raise StudyRefused(RefusalCode.NOT_DICOM, str(path), "the file is empty.")
         raster = looks_like_raster(path)
+        picture = path.suffix.lower() in _PICTURES and not looks_like_dicom(path)
     if raster:
         with refusing(path, RefusalCode.NOT_AN_IMAGE, "the image's header cannot be read"):
             return _enter_raster(path)
-    if path.suffix.lower() in {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".gif", ".webp"}:
+    if picture:
         hint = "Convert it to DICOM, PNG or JPEG."
         raise StudyRefused(RefusalCode.NOT_AN_IMAGE, str(path), "this is not a PNG or JPEG file.", hint=hint)
     with refusing(path, RefusalCode.BAD_HEADER, _UNREADABLE):

@@ -77,6 +77,13 @@ def test_values_in_the_high_bits_are_shifted_down(make_dicom, phantom):
     assert np.array_equal(read_stored(path)[1].values, phantom)
 
 
+def test_run_length_bomb_is_refused_before_decoding(make_dicom, phantom):
+    frame = struct.pack("<16I", 2, 64, 50_000, *[0] * 13) + b"\x81\0" * 50_000
+    with pytest.raises(StudyRefused) as refusal:
+        load_image(make_dicom(syntax="1.2.840.10008.1.2.5", frame=frame))
+    assert refusal.value.code == "bad_dimensions"
+
+
 def test_thirty_two_allocated_bits_are_read_when_sixteen_are_stored(make_dicom, phantom):
     path = make_dicom(pixels=phantom.astype(np.uint32), BitsStored=16, HighBit=15)
     stored = read_stored(path)[1]

@@ -188,6 +188,8 @@ def test_presentation_lut_shape_decides_before_monochrome1(make_dicom, phantom, 
     plain = phantom / 4095
     assert np.allclose(load_image(path).pixels, 1 - plain if inverse else plain, atol=1e-6)
     assert is_inverse(dcmread(path)) is inverse
+    conflict = inverse is not (photometric == "MONOCHROME1")
+    assert ("polarity_conflict" in codes(load_image(path))) is conflict
 
 
 # --- padding

@@ -151,6 +151,10 @@ def test_a_file_named_by_the_caller_is_never_passed_over(tmp_path):
         assert [one.code for one in refusals] == ["not_dicom"]
 
 
+def test_dicom_is_known_by_its_content_not_its_name(make_dicom):
+    assert load_image(make_dicom("export.png")).pixels.shape == (96, 80)
+
+
 def test_missing_paths_and_empty_folders_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     _, refusals = find_studies([tmp_path / "empty", tmp_path / "none.dcm"], salt="s")
