@@ -11,6 +11,7 @@ _STOPS = frozenset({"with", "without", ";", "but"})
 _BESIDE = frozenset(
     ["adjacent", "associated", "underlying", "overlying", "compressive", "represent", "representing", "reflecting"]
 )
+_PLACING = frozenset(["in", "at", "on", "within", "over", "overlying", "involving"])
 _APART = frozenset(["with", "a", "an", "also", "now"])
 _JOINS = frozenset({",", "and", "or", "nor", "&", "/"})
 
@@ -60,7 +61,9 @@ def sides(tagged: Tagged, found: list[Mention]) -> list[Side]:
     for n, mention in enumerate(found):
         if result[n] is Side.NONE and n and _shares(tagged, found[n - 1], mention):
             result[n] = result[n - 1]
-        if result[n] is Side.NONE:  # "In the left base, there is …"
+        opening = tagged.words[mention.clause[0] : first]
+        if result[n] is Side.NONE and mention.polarity is found[0].polarity and _PLACING.intersection(opening):
+            # "In the left base, there is …"
             result[n] = _side({tag.value for tag in _within(tags, range(mention.clause[0], first))})
     for n in range(len(found) - 2, -1, -1):
         between = tagged.words[found[n].end : found[n + 1].start]

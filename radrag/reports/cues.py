@@ -36,7 +36,7 @@ NEGATION: dict[str, list[str]] = {
         " {has|have} {been |now |since |completely |fully |entirely |}{resolved|cleared|disappeared|been excluded|been ruled out"
         "|been removed|removed}, {was|were|is|are} {ruled out|removed|excluded}, {is|are|is felt to be|are felt to be|thought to"
         " be|considered |}unlikely, {not|no longer} {seen|identified|present|visualized|evident}, absent, ruled out,"
-        " completely resolved, fully resolved, {isn't|aren't} {seen|identified|present}, {- |: }{none|no|negative|absent},"
+        " completely resolved, fully resolved, {isn't|aren't} {seen|identified|present}, : {none|negative|absent},"
         " none {seen|identified|}"
     ),
     "termination": phrases(
@@ -64,7 +64,7 @@ UNCERTAINTY: dict[str, list[str]] = {
         " out}, {is|are|was} {not |}{possible|suspected|questioned|questionable|suggested|likely|favored|considered|equivocal"
         "|a possibility|a consideration|in the differential|of concern}, {may|might|could} {also |}{be present|be considered|coexist"
         "|be seen}, should be considered, {may|might} not be {demonstrated|seen|visible|apparent|evident|detected}, is not excluded, are not excluded, difficult to exclude, possible, likely,"
-        " is {probably|possibly|likely} present, less likely, suspected, not entirely excluded, favored, versus, vs, {would be|is|are|is also|are also|may be} {a |another |also |}{consideration|considerations|possibility|possible}, not {as |so |}{well|clearly|readily} {seen|visualized|demonstrated|identified|appreciated|defined}, not {as |}well-{seen|visualized|demonstrated|defined}"
+        " is {probably|possibly|likely} present, less likely, suspected, not entirely excluded, if {present|any}, {is|are} {present|seen} if, favored, versus, vs, {would be|is|are|is also|are also|may be} {a |another |also |}{consideration|considerations|possibility|possible}, not {as |so |}{well|clearly|readily} {seen|visualized|demonstrated|identified|appreciated|defined}, not {as |}well-{seen|visualized|demonstrated|defined}"
     ),
     "termination": [],
 }
@@ -114,6 +114,10 @@ SEVERITY = {
 }
 
 CHANGE = {
+    "none": phrases(
+        "{larger|smaller|greater|worse|more|less} than {the |on the |}{left|right}, {larger|smaller|greater|worse|more|less} on"
+        " {the |}{left|right}, {improved|better} {inspiration|aeration|inspiratory effort}"
+    ),
     "new": phrases(
         "new, newly, interval {development|appearance|onset} {of|}, {has|have} {developed|newly developed|appeared}, developing,"
         " newly {seen|apparent|developed}, new since, not previously {seen|present|identified}, not seen previously, now seen, de novo"

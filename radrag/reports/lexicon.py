@@ -194,7 +194,7 @@ ELSEWHERE = frozenset(
         "pelvis",
     ]
     + ["pelvic", "acetabulum", "calcaneal", "calcaneus", "wrist", "hand", "finger", "elbow", "patella", "compartments"]
-    + ["compartment", "skull", "mandible", "facial", "toe", "sacrum", "sacroiliac"]
+    + ["compartment", "skull", "mandible", "facial", "toe", "sacrum", "sacroiliac", "synovial"]
 )
 """Words of films of other parts of the body: bones named beside them are not the chest's."""
 

@@ -15,6 +15,7 @@ _GENERIC = frozenset({"normal", "enlarged", "borderline", "abnormal", "inflated"
 _LIST = frozenset({",", "and", "or", "/"})
 _BREAKS = scope.FINITE | {";", "with", "without", "but"}  # between a state and its part stand modifiers only
 _APART = frozenset({"with", ";"})
+_RESUMES = frozenset({"but", "although", "though", "yet", ","})
 _OTHER = frozenset({"other", "additional", "further", "new", "interval", "else"})
 _EXCEPTIONS = frozenset({"except", "other", "aside", "apart", "with"})
 _ALTERNATIVE = frozenset({"or", "versus", "vs"})
@@ -37,8 +38,10 @@ class Mention:
 def mentions(tagged: Tagged) -> list[Mention]:
     """Return every mention of a sentence, in order."""
     found: list[Mention] = []
+    subject: list[Tag] = []
     for clause in scope.clauses(tagged):
-        found.extend(_of_clause(tagged, clause))
+        found.extend(_of_clause(tagged, clause, subject))
+        subject = [tag for tag in tagged.concepts if clause[0] <= tag.start < clause[1] and tag.kind == "part"][-1:]
     if ELSEWHERE.intersection(tagged.words):  # "knee: degenerative changes" is no finding of the chest
         found = [mention for mention in found if region(mention.label) != "bones"]
     ordered = sorted(dict.fromkeys(found), key=lambda mention: (mention.start, mention.end))
@@ -56,8 +59,11 @@ def _alternatives(tagged: Tagged, found: list[Mention]) -> list[Mention]:
     return [replace(one, polarity=Polarity.UNCERTAIN) if n in doubtful else one for n, one in enumerate(found)]
 
 
-def _of_clause(tagged: Tagged, clause: tuple[int, int]) -> list[Mention]:
-    """Mentions of one clause: states with their parts, then the terms that no state has taken up."""
+def _of_clause(tagged: Tagged, clause: tuple[int, int], subject: list[Tag]) -> list[Mention]:
+    """Mentions of one clause: states with their parts, then the terms that no state has taken up.
+
+    ``subject`` is the previous clause's: "the lungs are large but clear" calls the lungs clear.
+    """
     concepts = [tag for tag in tagged.concepts if clause[0] <= tag.start and tag.end <= clause[1]]
     used: set[Tag] = set()
     found: list[Mention] = []
@@ -65,6 +71,8 @@ def _of_clause(tagged: Tagged, clause: tuple[int, int]) -> list[Mention]:
         if scope.is_unsaid(tagged, state, clause):
             continue
         parts = _parts_of(tagged, concepts, state, used)
+        if not parts and clause[0] and tagged.words[clause[0]] in _RESUMES and state.value in _GENERIC - {"abnormal"}:
+            parts = subject
         used.update(parts)
         found.extend(_combine(tagged, state, parts, clause))
     for term in (tag for tag in concepts if tag.kind == "term" and tag not in used):

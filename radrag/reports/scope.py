@@ -20,6 +20,7 @@ _AFFIRMS = frozenset(
     "a an the there some scattered multiple several few chronic old again left right bilateral bibasilar now only"
     " possible probable likely possibly probably suspected questionable this these it".split()
 )
+_LINKS = frozenset("and or nor , / in of at on over within near along the to versus vs".split()) - {"the"}
 _GOES_ON = frozenset({"consistent", "compatible", "associated", "along", "in", "concerning"})  # "… with" that is no end
 _BARE_LIST_ENDS = frozenset({"with", "due", "secondary", "because", "causing"})
 
@@ -31,7 +32,7 @@ def clauses(tagged: Tagged) -> list[tuple[int, int]]:
     for n, word in enumerate(words[:-1]):
         if word == "there" and words[n + 1] in FINITE and any(tag.start < n for tag in tagged.concepts):
             cuts.add(n)  # "In the left base, there is …" stays whole: its place is the finding's
-        if word == "with" and words[n + 1] in {"no", "out"}:
+        if (word == "with" and words[n + 1] == "no") or (word == "," and words[n + 1] == "which"):
             cuts.add(n)
     edges = [0, *sorted(cut for cut in cuts if cut), len(words)]
     found: list[tuple[int, int]] = []
@@ -164,9 +165,16 @@ def _cued(
         and cue[1] <= end
         and not (doubt and _leads(tagged.words, cue, end))
         and not any(word in FINITE for word in tagged.words[target.end : cue[0] - 1])
+        and _in_subject(tagged, target, cue[0])
         for cue in both[1]
         if start <= cue[0]
     )
+
+
+def _in_subject(tagged: Tagged, target: Tag, cue: int) -> bool:
+    """Whether target still belongs to what a following cue speaks of: nothing but list words or a place lead on."""
+    following = next((tag for tag in tagged.concepts if target.end <= tag.start and tag.end <= cue), None)
+    return following is None or bool(_LINKS.intersection(tagged.words[target.end : following.start]))
 
 
 def _leads(words: list[str], cue: tuple[int, int], end: int) -> bool:
