@@ -58,13 +58,14 @@ _CHEST = re.compile(
     re.I,
 )
 _RIBS = re.compile(r"(?<![a-z])rib", re.I)
-# Body parts of PS3.16 annex L and the words that descriptions use for them.
+# Body parts of PS3.16 annex L and the words that descriptions use for them. No wildcards: refusals quote the match,
+# and free text may hold names.
 _ELSEWHERE = re.compile(
     r"(?<![a-z])(?:abd|abdomen|abdominal|kub|pelvis|hips?|femur|thigh|knees?|patella|legs?|lower ?leg|tib\s?fib|tibia|"
     r"fibula|ankles?|foot|feet|toes?|heel|calcaneus|extremity|shoulders?|clavicle|scapula|humerus|upper ?arm|elbows?|"
-    r"forearm|ulna|radius|wrists?|hands?|fingers?|thumb|skull|head|face|facial|orbits?|sinus\w*|jaw|mandible|teeth|"
-    r"dental|neck|\w?\W?spine|thoraco\W?lumbar|vertebra\w*|\w*wirbel\w*|cervical|lumbar|sacrum|coccyx|"
-    r"breast|mammo\w*|whole ?body)(?![a-z])",
+    r"forearm|ulna|radius|wrists?|hands?|fingers?|thumb|skull|head|face|facial|orbits?|sinus(?:es)?|jaw|mandible|teeth|"
+    r"dental|neck|\w?\W?spine|thoraco\W?lumbar|vertebrae?|(?:hals|brust|lenden)?wirbel(?:säule)?|cervical|lumbar|sacrum|coccyx|"
+    r"breast|mammo(?:graphy|gram)?|whole ?body)(?![a-z])",
     re.I,
 )
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription", "AcquisitionDeviceProcessingDescription")
@@ -194,8 +195,9 @@ def _check_body_part(header: Header, path: str) -> tuple[DraftWarning, ...]:
                 message = "Body part says chest, but the description names another region."
                 return (DraftWarning("body_part_conflict", message),)
             return ()
-        if _ELSEWHERE.search(source):
-            raise StudyRefused(RefusalCode.NOT_CHEST, path, "the header names another body part than the chest.")
+        if elsewhere := _ELSEWHERE.search(source):
+            message = f"the header names another body part than the chest ({elsewhere[0].lower()})."
+            raise StudyRefused(RefusalCode.NOT_CHEST, path, message)
     return (DraftWarning("body_part_unknown", "The header does not say that this is a chest radiograph."),)
 
 
