@@ -22,9 +22,9 @@ _NO_COMPARISON = re.compile(
     re.I,
 )
 _TOKEN = re.compile(r"X{3,}|_{2,}|\[\*\*.*?\*\*\]|\[(?:redacted|name|date|phi)\]|<(?:name|date|id|phi)>", re.I | re.S)
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|(?-i:May)|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 _IDENTIFIER = re.compile(
-    r"\b(?:dr|drs|mr|mrs|ms|prof|doctor|nurse)\b\.?\s+[A-Z_]"
+    r"\b(?i:dr|drs|mr|mrs|ms|prof|doctor|nurse)\b\.?\s+[A-Z_]"
     r"|\b(?i:mrn|accession|date of birth|dob|ssn|medical record)\b"
     r"|\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})\b|\b(?:19|20)\d{2}-\d{2}-\d{2}\b|\b\d{1,2}/(?:19|20)\d{2}\b"
     rf"|\b(?i:{_MONTH})\.?\s+\d{{1,2}}(?:st|nd|rd|th)?\b|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?i:{_MONTH})\b"
