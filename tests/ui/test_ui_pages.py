@@ -18,6 +18,8 @@ from streamlit.testing.v1 import AppTest
 import ui
 from radrag.store.repository import Store
 
+pytest_plugins = ["review_fixtures"]
+
 APP = str(Path(ui.__file__).with_name("app.py"))
 
 
@@ -58,18 +60,18 @@ def button(app, key):
     return next(button for button in app.button if button.key == key)
 
 
-def test_an_empty_workspace_says_what_to_run(workspace):
+def test_an_empty_workspace_says_what_to_run(review_workspace):
     app = listed()
     assert not app.exception
     text = words(app)
     assert "radrag demo" in text
     assert "radrag draft PATH --save" in text
-    assert str(workspace) in text
+    assert str(review_workspace) in text
     assert not app.dataframe
 
 
-def test_the_worklist_counts_sentences_by_status(fill):
-    fill(sample.draft())
+def test_the_worklist_counts_sentences_by_status(fill_workspace):
+    fill_workspace(sample.draft())
     app = listed()
     assert not app.exception
     (row,) = app.dataframe[0].value.to_dict("records")
@@ -80,9 +82,9 @@ def test_the_worklist_counts_sentences_by_status(fill):
     assert "PRELIMINARY · UNVERIFIED" in words(app)
 
 
-def test_the_filters_are_in_the_address_and_narrow_the_list(fill):
+def test_the_filters_are_in_the_address_and_narrow_the_list(fill_workspace):
     calm = replace(sample.draft(draft_id="calm"), sentences=(), omissions=())
-    fill(sample.draft(), calm)
+    fill_workspace(sample.draft(), calm)
     app = listed(show="Contradicted")
     assert app.dataframe[0].value["Draft"].tolist() == [sample.DRAFT_ID]
     app = listed(find="CALM")
@@ -92,24 +94,24 @@ def test_the_filters_are_in_the_address_and_narrow_the_list(fill):
     assert "0 of 2 drafts" in words(app)
 
 
-def test_a_workspace_that_cannot_be_opened_is_said(workspace):
-    (workspace / "radrag.sqlite").write_bytes(b"this is no database" * 100)
+def test_a_workspace_that_cannot_be_opened_is_said(review_workspace):
+    (review_workspace / "radrag.sqlite").write_bytes(b"this is no database" * 100)
     app = listed()
     assert not app.exception
     assert "cannot be opened" in words(app)
 
 
 @pytest.mark.parametrize("draft_id", ["", "<b>nobody</b>"])
-def test_review_without_a_draft_leads_to_the_worklist(fill, draft_id):
-    fill()
+def test_review_without_a_draft_leads_to_the_worklist(fill_workspace, draft_id):
+    fill_workspace()
     app = opened(draft_id)
     assert not app.exception
     assert "<b>nobody" not in "".join(element.proto.body for element in app.get("html"))
     assert ("cannot be opened" if draft_id else "No draft chosen") in words(app)
 
 
-def test_the_first_sentence_is_in_focus_with_its_evidence(fill, image_file):
-    fill(sample.draft(image_file))
+def test_the_first_sentence_is_in_focus_with_its_evidence(fill_workspace, image_file):
+    fill_workspace(sample.draft(image_file))
     app = opened()
     assert not app.exception
     text = words(app)
@@ -122,8 +124,8 @@ def test_the_first_sentence_is_in_focus_with_its_evidence(fill, image_file):
     assert len(app.get("plotly_chart")) == 1
 
 
-def test_a_click_on_a_sentence_shows_its_evidence(fill):
-    fill(sample.draft())
+def test_a_click_on_a_sentence_shows_its_evidence(fill_workspace):
+    fill_workspace(sample.draft())
     app = opened()
     button(app, "open-s1").click().run()
     assert not app.exception
@@ -133,8 +135,8 @@ def test_a_click_on_a_sentence_shows_its_evidence(fill):
     assert text.index("strength 0.93") < text.index("strength 0.88")
 
 
-def test_next_and_previous_step_through_sentences_and_omissions(fill):
-    fill(sample.draft())
+def test_next_and_previous_step_through_sentences_and_omissions(fill_workspace):
+    fill_workspace(sample.draft())
     app = opened()
     assert button(app, "step-previous").disabled
     for _ in range(3):
@@ -147,14 +149,14 @@ def test_next_and_previous_step_through_sentences_and_omissions(fill):
     assert "Sentence 4 · impression" in words(app)
 
 
-def test_steps_have_keys_that_streamlit_does_not_reserve(fill):
-    fill(sample.draft())
+def test_steps_have_keys_that_streamlit_does_not_reserve(fill_workspace):
+    fill_workspace(sample.draft())
     app = opened()
     assert [button(app, key).proto.shortcut for key in ("step-previous", "step-next")] == ["p", "n"]
 
 
-def test_moving_between_sentences_leaves_the_figure_as_it_was(fill, image_file):
-    fill(sample.draft(image_file))
+def test_moving_between_sentences_leaves_the_figure_as_it_was(fill_workspace, image_file):
+    fill_workspace(sample.draft(image_file))
     app = opened()
     before = app.get("plotly_chart")[0].proto
     first = (before.id, before.spec)
@@ -163,8 +165,8 @@ def test_moving_between_sentences_leaves_the_figure_as_it_was(fill, image_file):
     assert (after.id, after.spec) == first
 
 
-def test_a_region_is_shown_and_hidden_on_the_image(fill, image_file):
-    fill(sample.draft(image_file))
+def test_a_region_is_shown_and_hidden_on_the_image(fill_workspace, image_file):
+    fill_workspace(sample.draft(image_file))
     app = opened()
     button(app, "place-Lung Lesion").click().run()
     layout = json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]
@@ -176,36 +178,36 @@ def test_a_region_is_shown_and_hidden_on_the_image(fill, image_file):
     )
 
 
-def test_an_image_that_moved_is_said(fill, tmp_path):
-    fill(sample.draft(tmp_path / "gone.dcm"))
+def test_an_image_that_moved_is_said(fill_workspace, tmp_path):
+    fill_workspace(sample.draft(tmp_path / "gone.dcm"))
     app = opened()
     assert not app.exception
     assert "not where it was when the draft was made" in words(app)
     assert not app.get("plotly_chart")
 
 
-def test_an_image_without_a_file_is_said(fill):
-    fill(sample.draft())
+def test_an_image_without_a_file_is_said(fill_workspace):
+    fill_workspace(sample.draft())
     assert "image file is not held" in words(opened())
 
 
-def test_a_file_that_is_no_image_any_more_is_said(fill, tmp_path):
+def test_a_file_that_is_no_image_any_more_is_said(fill_workspace, tmp_path):
     path = tmp_path / "broken.dcm"
     path.write_bytes(b"not a DICOM file")
-    fill(sample.draft(path))
+    fill_workspace(sample.draft(path))
     app = opened()
     assert not app.exception
     assert "cannot be read" in words(app)
 
 
-def test_a_file_with_other_pixels_than_drafted_raises_an_alarm(fill, image_file):
-    fill(sample.draft(image_file, pixel_sha256="0" * 64))
+def test_a_file_with_other_pixels_than_drafted_raises_an_alarm(fill_workspace, image_file):
+    fill_workspace(sample.draft(image_file, pixel_sha256="0" * 64))
     assert "no longer holds the pixels that were drafted" in words(opened())
 
 
-def test_a_draft_without_images_and_sentences_is_shown_as_such(fill):
+def test_a_draft_without_images_and_sentences_is_shown_as_such(fill_workspace):
     bare = sample.draft()
-    fill(replace(bare, study=replace(bare.study, images=()), sentences=(), omissions=(), warnings=()))
+    fill_workspace(replace(bare, study=replace(bare.study, images=()), sentences=(), omissions=(), warnings=()))
     app = opened()
     assert not app.exception
     text = words(app)
@@ -213,9 +215,9 @@ def test_a_draft_without_images_and_sentences_is_shown_as_such(fill):
     assert "drafted nothing" in text
 
 
-def test_quotes_outlive_their_corpus(fill, workspace):
-    fill(sample.draft())
-    with Store.open(f"sqlite:///{workspace / 'radrag.sqlite'}") as store:
+def test_quotes_outlive_their_corpus(fill_workspace, review_workspace):
+    fill_workspace(sample.draft())
+    with Store.open(f"sqlite:///{review_workspace / 'radrag.sqlite'}") as store:
         store.remove_corpus("demo")
     app = opened()
     assert not app.exception
@@ -223,10 +225,10 @@ def test_quotes_outlive_their_corpus(fill, workspace):
     assert sample.draft().sentences[0].links[0].quote in words(app)
 
 
-def test_an_image_of_a_quoted_case_is_shown_where_it_is_held(fill, image_file, workspace, monkeypatch):
+def test_an_image_of_a_quoted_case_is_shown_where_it_is_held(fill_workspace, image_file, review_workspace, monkeypatch):
     held = [replace(case, images=sample.draft(image_file).study.images) for case in sample.cases()]
     monkeypatch.setattr(sample, "cases", lambda: held)
-    fill(sample.draft())
+    fill_workspace(sample.draft())
     app = opened()
     html = "".join(element.proto.body for element in app.get("html"))
     assert 'class="rr-thumb"' in html
@@ -235,17 +237,17 @@ def test_an_image_of_a_quoted_case_is_shown_where_it_is_held(fill, image_file, w
     assert "image not held" in words(opened())
 
 
-def test_reading_the_evidence_is_put_on_record_once_a_session(fill, workspace):
-    fill(sample.draft())
+def test_reading_the_evidence_is_put_on_record_once_a_session(fill_workspace, review_workspace):
+    fill_workspace(sample.draft())
     app = opened()
     button(app, "step-next").click().run()
-    with Store.open(f"sqlite:///{workspace / 'radrag.sqlite'}") as store:
+    with Store.open(f"sqlite:///{review_workspace / 'radrag.sqlite'}") as store:
         events = [entry.what for entry in store.audit_entries()]
     assert events.count("evidence.read") == 1
 
 
-def test_the_worklist_loads_no_torch_transformers_or_faiss(fill, workspace):
-    fill(sample.draft())
+def test_the_worklist_loads_no_torch_transformers_or_faiss(fill_workspace, review_workspace):
+    fill_workspace(sample.draft())
     script = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"

@@ -12,7 +12,7 @@ from radrag.store.values import CorpusInfo
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def review_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty workspace that the environment names."""
     folder = tmp_path / "workspace"
     folder.mkdir()
@@ -22,12 +22,12 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def fill(workspace: Path) -> Callable[..., None]:
+def fill_workspace(review_workspace: Path) -> Callable[..., None]:
     """Put the sample cases and the given drafts into the workspace."""
 
     def put(*drafts: Draft) -> None:
         corpus = CorpusInfo(name="demo", title="Demo", licence="CC0-1.0", restricted=False, source="test")
-        with Store.open(f"sqlite:///{workspace / 'radrag.sqlite'}") as store:
+        with Store.open(f"sqlite:///{review_workspace / 'radrag.sqlite'}") as store:
             store.add_cases([(case, []) for case in sample.cases()], corpus=corpus)
             for draft in drafts:
                 store.save_draft(draft)
