@@ -1,7 +1,8 @@
-"""A report composed from evidence sentences, word for word: deterministic, no weights.
+"""A report composed from evidence: deterministic, no weights.
 
-For each positive image finding the evidence sentence is chosen that states it and nothing the image does not say;
-then normal statements on which most of the evidence agrees; then an impression. Order follows the anatomy.
+For each positive image finding that some evidence states, a sentence of the evidence that says just this is taken
+word for word; where there is none, the finding is stated plainly. Then come normal statements on which most of the
+evidence agrees, word for word, and an impression. Order follows the anatomy.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from radrag.domain import Change, Finding, Polarity, Sentence, Severity, Side
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GenerationRequest, GeneratorCard
+from radrag.generation.phrases import plain_list, plain_statement
 from radrag.reports.screening import (
     has_deidentification_token,
     has_identifier,
@@ -26,7 +28,6 @@ from radrag.retrieval.query import WORDINGS
 VERSION = "1"
 MAX_WORDS = 30
 MAX_NORMALS = 6
-MAX_IMPRESSIONS = 3
 AGREEMENT = 0.5
 """A normal statement is drafted when at least this share of the cases that speak of its labels deny them."""
 
@@ -43,7 +44,7 @@ class _Candidate:
     order: int
     positive: frozenset[str]
     negative: frozenset[str]
-    specificity: int
+    plain: bool
 
 
 class ComposeGenerator:
@@ -58,12 +59,11 @@ class ComposeGenerator:
                 "agreement": AGREEMENT,
                 "max_words": MAX_WORDS,
                 "max_normals": MAX_NORMALS,
-                "max_impressions": MAX_IMPRESSIONS,
             },
         )
 
     def generate(self, request: GenerationRequest) -> GeneratedReport:
-        """Compose the report; empty when the evidence has no fitting sentence."""
+        """Compose the report; empty when no image was assessed or the evidence has nothing that fits."""
         if not any(finding.trained for finding in request.image_findings):
             return GeneratedReport(())  # nothing was seen: what other reports deny says nothing of this patient
         positive = {finding.label for finding in request.image_findings if finding.positive} - {NO_FINDING}
@@ -77,13 +77,19 @@ class ComposeGenerator:
         ]
         body = [candidate for candidate in fitting if candidate.sentence.section == "findings"]
         closing = [candidate for candidate in fitting if candidate.sentence.section == "impression"]
-        impression = _cover(positive, closing, limit=MAX_IMPRESSIONS) if positive else _normal_impression(closing)
-        stated = _cover(positive, body)
-        # What no findings section states may still be found in an impression; no sentence is drafted twice.
-        left = {label for label in positive if not any(_states(label, chosen) for chosen in [*stated, *impression])}
-        stated += _cover(left, closing)
-        findings = sorted([*stated, *_normals(body, request.evidence, allowed)], key=_reading_order)
-        return GeneratedReport((*_written("findings", findings), *_written("impression", impression)))
+        findings = [*_positives(positive, body, request.evidence), *_normals(body, request.evidence, allowed)]
+        impression = _closing_positives(positive, request.evidence) if positive else _normal_impression(closing)
+        ordered = sorted(findings, key=lambda statement: statement.order)
+        return GeneratedReport((*_written("findings", ordered), *_written("impression", impression)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A sentence to be written, with the evidence it came from and its place in the report."""
+
+    text: str
+    sources: tuple[Sentence, ...]
+    order: tuple[int, int, int]
 
 
 def _candidate(sentence: Sentence, order: int) -> _Candidate | None:
@@ -101,7 +107,8 @@ def _candidate(sentence: Sentence, order: int) -> _Candidate | None:
         order,
         frozenset(_labels(sentence.findings, Polarity.POSITIVE)) - {NO_FINDING},
         frozenset(_labels(sentence.findings, Polarity.NEGATIVE)),
-        sum(_specificity(finding) for finding in sentence.findings if finding.polarity is Polarity.POSITIVE),
+        not any(_detailed(finding) for finding in sentence.findings if finding.polarity is Polarity.POSITIVE)
+        and not any(character.isdigit() for character in ENUMERATOR.sub("", sentence.text)),
     )
 
 
@@ -119,9 +126,9 @@ def _labels(findings: Iterable[Finding], polarity: Polarity) -> set[str]:
     return {finding.label for finding in findings if finding.polarity is polarity}
 
 
-def _specificity(finding: Finding) -> int:
-    """Count what a finding says beyond its label: the image findings know no side, place or severity."""
-    return (finding.side is not Side.NONE) + bool(finding.location) + (finding.severity is not Severity.NONE)
+def _detailed(finding: Finding) -> bool:
+    """Whether a finding says more than that it is there: the image findings know no side, place or severity."""
+    return finding.side is not Side.NONE or bool(finding.location) or finding.severity is not Severity.NONE
 
 
 def _allowed(positive: set[str]) -> set[str]:
@@ -130,75 +137,121 @@ def _allowed(positive: set[str]) -> set[str]:
     return said | {parent for label in said for parent in ancestors(label)}
 
 
-def _states(label: str, candidate: _Candidate) -> bool:
-    """Whether the sentence states the finding, under its own name or in another wording."""
-    return bool(candidate.positive & {label, *WORDINGS.get(label, ())})
+def _names(label: str) -> tuple[str, ...]:
+    """Return the names under which reports state what the image label means, its own first."""
+    return (label, *WORDINGS.get(label, ()))
 
 
-def _cover(positive: set[str], candidates: Sequence[_Candidate], limit: int = 100) -> list[_Candidate]:
-    """Choose sentences until every positive finding is stated, or no sentence states the rest.
+def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Sequence[Sentence]) -> list[_Statement]:
+    """Return one statement a positive finding, in the order of a report.
 
-    Preferred, in this order: sentences that state more of what is missing, under its own name; that claim less the
-    image cannot know; whose claims more cases share; of better ranked cases.
+    A sentence of the evidence is taken as it stands when it says no more than the image can know; otherwise the
+    finding is stated plainly, because the side, place or size of another patient's finding must not be taken over.
     """
-    missing, chosen = set(positive), list[_Candidate]()
-    agreement = _agreement(candidates)
-    while missing and len(chosen) < limit:
-        fitting = [candidate for candidate in candidates if any(_states(label, candidate) for label in missing)]
-        if not fitting:
-            break
+    statements: list[_Statement] = []
+    said: set[str] = set()
+    for label in sorted(positive, key=report_order):
+        stating = _stating(label, evidence)
+        if said & set(_names(label)) or not stating:
+            continue
+        plain = [
+            candidate
+            for candidate in body
+            if candidate.plain and candidate.positive & set(_names(label)) and not candidate.positive & said
+        ]
         best = min(
-            fitting,
+            plain,
             key=lambda candidate: (
-                -sum(_states(label, candidate) for label in missing),
-                -len(candidate.positive & missing),
-                candidate.specificity,
-                -agreement[candidate.positive],
+                -len(candidate.positive & set(positive)),
+                len(candidate.negative),
+                len(candidate.sentence.text),
+                candidate.order,
+            ),
+            default=None,
+        )
+        if best is not None:
+            said |= best.positive
+            statements.append(_Statement(best.sentence.text, (best.sentence,), _place(best.positive, 0)))
+        else:
+            name = _stated_name(label, stating)
+            said.add(name)
+            statements.append(_Statement(plain_statement(name), tuple(stating), _place({name}, 0)))
+    return statements
+
+
+def _stating(label: str, evidence: Sequence[Sentence]) -> list[Sentence]:
+    """Return the evidence sentences that state the finding under any of its names."""
+    return [sentence for sentence in evidence if _labels(sentence.findings, Polarity.POSITIVE) & set(_names(label))]
+
+
+def _stated_name(label: str, stating: Sequence[Sentence]) -> str:
+    """Return the label itself where any evidence uses it, else the wording that most of the evidence uses."""
+    counts = {
+        name: sum(name in _labels(sentence.findings, Polarity.POSITIVE) for sentence in stating)
+        for name in _names(label)
+    }
+    return label if counts[label] else max(_names(label), key=lambda name: counts[name])
+
+
+def _closing_positives(positive: Iterable[str], evidence: Sequence[Sentence]) -> list[_Statement]:
+    """Return one sentence that names the positive findings that some evidence states."""
+    names: list[str] = []
+    sources: list[Sentence] = []
+    for label in sorted(positive, key=report_order):
+        stating = _stating(label, evidence)
+        if stating and not set(names) & set(_names(label)):
+            names.append(_stated_name(label, stating))
+            sources += stating
+    return [_Statement(plain_list(names), tuple(sources), (0, 0, 0))] if names else []
+
+
+def _place(labels: Iterable[str], kind: int) -> tuple[int, int, int]:
+    """Return the sort key of a statement: region, then positives (0) before normals (1), then label."""
+    first = min((report_order(label) for label in labels), default=report_order(NO_FINDING))
+    return first[0], kind, first[1]
+
+
+def _normals(body: Sequence[_Candidate], evidence: Sequence[Sentence], allowed: set[str]) -> list[_Statement]:
+    """Choose statements of absence until nothing that the evidence agrees on is left unsaid.
+
+    What a sentence repeats counts half against what it adds; of equals, the one that most cases share is taken.
+    """
+    agreed = _agreed_absent(evidence) - allowed
+    candidates = [
+        candidate
+        for candidate in body
+        if not candidate.positive and candidate.negative and candidate.negative <= agreed
+    ]
+    same = _same_negatives(candidates)
+    said: set[str] = set()
+    chosen: list[_Candidate] = []
+
+    def gain(candidate: _Candidate) -> float:
+        return len(candidate.negative - said) - 0.5 * len(candidate.negative & said)
+
+    while candidates and len(chosen) < MAX_NORMALS:
+        best = min(
+            candidates,
+            key=lambda candidate: (
+                -gain(candidate),
+                -same[candidate.negative],
+                len(candidate.sentence.text),
                 candidate.order,
             ),
         )
-        chosen.append(best)
-        missing = {label for label in missing if not _states(label, best)}
-    return chosen
-
-
-def _agreement(candidates: Sequence[_Candidate]) -> dict[frozenset[str], int]:
-    """Return, for each set of stated labels, how many cases state just these in one sentence."""
-    cases: dict[frozenset[str], set[str]] = {}
-    for candidate in candidates:
-        cases.setdefault(candidate.positive, set()).add(candidate.sentence.case_id)
-    return {labels: len(of) for labels, of in cases.items()}
-
-
-def _normals(body: Sequence[_Candidate], evidence: Sequence[Sentence], allowed: set[str]) -> list[_Candidate]:
-    """Choose statements of absence until nothing that the evidence agrees on is left unsaid."""
-    agreed = _agreed_absent(evidence) - allowed
-    candidates = [candidate for candidate in body if not candidate.positive and candidate.negative]
-    same = _same_negatives(candidates)
-    said, chosen = set[str](), list[_Candidate]()
-    while len(chosen) < MAX_NORMALS:
-        gains = [
-            (candidate, len(candidate.negative & agreed - said))
-            for candidate in candidates
-            if candidate.negative <= agreed
-        ]
-        best, gain = min(
-            gains,
-            key=lambda pair: (-pair[1], -same[pair[0].negative], len(pair[0].sentence.text), pair[0].order),
-            default=(None, 0),
-        )
-        if best is None or gain == 0:
+        if gain(best) <= 0:
             break
         chosen.append(best)
         said |= best.negative | {child for label in best.negative for child in descendants(label)}
-    return chosen
+    return [_Statement(best.sentence.text, (best.sentence,), _place(best.negative, 1)) for best in chosen]
 
 
 def _same_negatives(candidates: Sequence[_Candidate]) -> dict[frozenset[str], int]:
-    counts: dict[frozenset[str], int] = {}
+    """Return, for each set of denied labels, how many cases deny just these in one sentence."""
+    cases: dict[frozenset[str], set[str]] = {}
     for candidate in candidates:
-        counts[candidate.negative] = counts.get(candidate.negative, 0) + 1
-    return counts
+        cases.setdefault(candidate.negative, set()).add(candidate.sentence.case_id)
+    return {labels: len(of) for labels, of in cases.items()}
 
 
 def _agreed_absent(evidence: Sequence[Sentence]) -> set[str]:
@@ -216,35 +269,28 @@ def _agreed_absent(evidence: Sequence[Sentence]) -> set[str]:
     }
 
 
-def _normal_impression(closing: Sequence[_Candidate]) -> list[_Candidate]:
-    """Choose the closing statement that most cases share: no finding, in the plainest words."""
+def _normal_impression(closing: Sequence[_Candidate]) -> list[_Statement]:
+    """Choose the closing statement that most cases share: no finding, in the fewest words."""
     normal = [candidate for candidate in closing if not candidate.positive]
     same = _same_negatives(normal)
-    whole = [candidate for candidate in normal if NO_FINDING in _labels(candidate.sentence.findings, Polarity.POSITIVE)]
+    whole = [item for item in normal if NO_FINDING in _labels(item.sentence.findings, Polarity.POSITIVE)]
     best = min(
         whole or normal,
         key=lambda candidate: (-same[candidate.negative], len(candidate.sentence.text), candidate.order),
         default=None,
     )
-    return [best] if best else []
+    return [_Statement(best.sentence.text, (best.sentence,), (0, 0, 0))] if best else []
 
 
-def _reading_order(candidate: _Candidate) -> tuple[int, int, int, int]:
-    """Positives of a region before its normals, regions in the order of a report."""
-    labels = candidate.positive or candidate.negative
-    first = min((report_order(label) for label in labels), default=report_order(NO_FINDING))
-    return first[0], not candidate.positive, first[1], candidate.order
-
-
-def _written(section: str, chosen: Iterable[_Candidate]) -> Iterable[GeneratedSentence]:
-    """Write each sentence once, capitalised and closed as a sentence."""
+def _written(section: str, statements: Iterable[_Statement]) -> Iterable[GeneratedSentence]:
+    """Write each statement once, without list numbers, capitalised and closed as a sentence."""
     seen: set[str] = set()
-    for candidate in chosen:
-        text = ENUMERATOR.sub("", candidate.sentence.text.strip())
+    for statement in statements:
+        text = ENUMERATOR.sub("", statement.text.strip())
         text = text[:1].upper() + text[1:]
         if not text.endswith((".", "!", "?")):
             text += "."
         if text.lower() not in seen:
             seen.add(text.lower())
-            source = candidate.sentence
-            yield GeneratedSentence(section, text, ((source.case_id, source.section, source.number),))
+            hints = tuple((source.case_id, source.section, source.number) for source in statement.sources)
+            yield GeneratedSentence(section, text, hints)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from radrag.domain import DraftSentence, EvidenceLink, Finding, ImageFinding, Omission, Polarity, Relation, Sentence
 from radrag.grounding.verify import link_to
 from radrag.reports.vocabulary import ancestors, report_order
+from radrag.retrieval.query import WORDINGS
 
 MAJORITY = 0.5
 """Share of the cases that must state a finding before its absence from the draft is an omission."""
@@ -33,10 +34,11 @@ def find_omissions(
 
     omissions: dict[str, Omission] = {}
     for finding in image_findings:
-        if finding.positive and finding.label not in stated and finding.label != _SUMMARY:
+        names = {finding.label, *WORDINGS.get(finding.label, ())}
+        if finding.positive and not names & stated and finding.label != _SUMMARY:
             why = (
                 f"The image suggests it (probability {finding.probability:.2f}, threshold {finding.threshold:.2f}), "
-                "but no retrieved sentence states it well enough to be drafted."
+                "but the draft does not state it."
             )
             omissions[finding.label] = Omission(finding.label, why, _quotes(positives.get(finding.label, [])))
     for label, found in positives.items():

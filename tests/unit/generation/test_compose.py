@@ -5,9 +5,11 @@ from fakes import hit, image_finding, sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radrag.domain import Change, Finding, Polarity, Side
+from radrag.domain import Change, Finding, Polarity, Severity, Side
 from radrag.generation.base import GenerationRequest
 from radrag.generation.compose import ComposeGenerator
+from radrag.generation.phrases import PHRASES, plain_list, plain_statement
+from radrag.reports.findings import default_labeler
 
 NORMAL = image_finding("No Finding", 0.9)
 
@@ -49,20 +51,52 @@ def test_a_positive_image_finding_is_stated_and_nothing_denies_it():
     assert compose(evidence, image_finding("Mass", 0.9)) == [
         ("findings", "There is a mass."),
         ("findings", "Heart size is normal."),
-        ("impression", "Mass."),
+        ("impression", "Lung mass."),
     ]
 
 
-def test_the_plainest_sentence_is_chosen_since_the_image_knows_no_side():
-    left = sentence("Left mass.", Finding("Mass", side=Side.LEFT), case="c:9")
-    assert compose([left, *cases(MASS)], image_finding("Mass", 0.9)) == [("findings", "There is a mass.")]
+def body(written):
+    return [text for section, text in written if section == "findings"]
+
+
+@pytest.mark.parametrize(
+    "detailed",
+    [
+        sentence("Left mass.", Finding("Mass", side=Side.LEFT), case="c:9"),
+        sentence("Apical mass.", Finding("Mass", location="apex"), case="c:9"),
+        sentence("Huge mass.", Finding("Mass", severity=Severity.SEVERE), case="c:9"),
+        sentence("A 3 cm mass.", "Mass", case="c:9"),
+    ],
+)
+def test_the_side_place_or_size_of_another_patients_finding_is_not_taken_over(detailed):
+    assert body(compose([detailed], image_finding("Mass", 0.9))) == ["There is a lung mass."]
+    assert body(compose([detailed, *cases(MASS)], image_finding("Mass", 0.9))) == ["There is a mass."]
 
 
 def test_one_sentence_that_states_two_findings_is_preferred():
     evidence = [*cases(MASS, ("Edema.", ["Edema"])), sentence("Mass and edema.", "Mass", "Edema", case="c:9")]
     assert compose(evidence, image_finding("Mass", 0.9), image_finding("Edema", 0.9)) == [
-        ("findings", "Mass and edema.")
+        ("findings", "Mass and edema."),
+        ("impression", "Pulmonary edema and lung mass."),
     ]
+
+
+def test_a_finding_is_stated_in_the_words_that_reports_use_for_it():
+    evidence = cases(("Airspace disease.", ["Airspace Disease"]))
+    assert body(compose(evidence, image_finding("Infiltration", 0.9))) == ["Airspace disease."]
+
+
+def test_a_finding_that_no_evidence_states_is_left_to_the_omissions():
+    assert compose(cases(HEART), image_finding("Mass", 0.9)) == [("findings", "Heart size is normal.")]
+
+
+def test_the_plain_words_of_every_finding_say_just_that_finding():
+    label = default_labeler().label_text
+    for name in PHRASES:
+        for text in (plain_statement(name), plain_list([name])):
+            assert [(f.label, f.polarity) for f in label(text)] == [(name, Polarity.POSITIVE)], text
+    named = label(plain_list(list(PHRASES)))
+    assert {f.label for f in named} == set(PHRASES)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +113,8 @@ def test_one_sentence_that_states_two_findings_is_preferred():
     ],
 )
 def test_comparisons_blanks_names_advice_and_findings_nobody_saw_are_not_taken_over(text, findings):
-    assert compose(cases((text, findings)), image_finding("Mass", 0.9)) == []
+    written = body(compose(cases((text, findings)), image_finding("Mass", 0.9)))
+    assert written in ([], ["There is a lung mass."])
 
 
 def test_what_most_cases_state_is_not_denied():
@@ -97,15 +132,15 @@ def test_an_image_that_was_not_assessed_gives_no_draft_at_all():
 
 @pytest.mark.parametrize("mark", ["1. ", "2) ", "(3) ", "- ", "• "])
 def test_the_number_of_a_list_item_is_left_behind(mark):
-    assert compose(cases((mark + "There is a mass.", ["Mass"])), image_finding("Mass", 0.9)) == [
-        ("findings", "There is a mass.")
+    assert body(compose(cases((mark + "There is a mass.", ["Mass"])), image_finding("Mass", 0.9))) == [
+        "There is a mass."
     ]
 
 
 def test_sentences_are_capitalised_closed_and_written_once():
     evidence = cases(("the mass", ["Mass"]))
     evidence += cases(("The mass.", ["Mass"]), copies=1)
-    assert compose(evidence, image_finding("Mass", 0.9)) == [("findings", "The mass.")]
+    assert body(compose(evidence, image_finding("Mass", 0.9))) == ["The mass."]
 
 
 NAMES = ["Mass", "Edema", "Cardiomegaly", "Pleural Effusion", "Lung Opacity"]
@@ -127,13 +162,13 @@ EVIDENCE = st.lists(
 @settings(deadline=None)
 def test_nothing_is_stated_that_the_image_does_not_say_and_nothing_it_says_is_denied(evidence, positive):
     image = [image_finding(name, 0.9 if name in positive else 0.1) for name in NAMES[:4]]
-    by_text = {item.text.lower(): item for item in evidence}
+    by_text = {item.text.lower(): item.findings for item in evidence}
     written = compose(evidence, *image)
     assert written == compose(evidence, *image)
     for _, text in written:
-        for finding in by_text[text.lower()].findings:
+        for finding in by_text.get(text.lower()) or default_labeler().label_text(text):
             if finding.polarity is Polarity.POSITIVE:
-                implied = {"Lung Opacity"} if {"Mass", "Edema"} & set(positive) else set()
+                implied = {"Lung Opacity", "Lung Lesion"} if {"Mass", "Edema"} & set(positive) else set()
                 assert finding.label in set(positive) | implied
             else:
                 assert finding.label not in positive
