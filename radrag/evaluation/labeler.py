@@ -13,7 +13,7 @@ from typing import Any
 from radrag.domain import Case, Polarity
 from radrag.errors import UsageError
 from radrag.reports.findings import Labeler, default_labeler
-from radrag.reports.lexicon import TERMS, phrases
+from radrag.reports.lexicon import TERMS
 from radrag.reports.mesh import NORMAL, is_coded, labels_of
 from radrag.reports.sections import BODY
 
@@ -216,7 +216,7 @@ def evaluate_labeler(
 
 def _keywords(cases: Iterable[Case]) -> Predictions:
     """Every label of which the text holds a term, denied, doubted or not."""
-    label_of = {phrase: label.split("|") for label, text in TERMS.items() for phrase in phrases(text)}
+    label_of = {phrase: label.split("|") for label, listed in TERMS.items() for phrase in listed}
     longest_first = sorted(label_of, key=len, reverse=True)
     pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b")
     bodies = (" ".join(case.sections.get(name, "") for name in BODY).lower() for case in cases)

@@ -51,7 +51,9 @@ def sides(tagged: Tagged, found: list[Mention]) -> list[Side]:
     "Left basilar atelectasis and effusion" gives both the left, so does "atelectasis and effusion on the left"; a second
     finding with a modifier of its own ("emphysema and a small nodule on the left") keeps its side to itself.
     """
-    tags = tagged.attributes.get("side", [])
+    tags = [
+        tag for tag in tagged.attributes.get("side", []) if "not" not in tagged.words[max(0, tag.start - 3) : tag.start]
+    ]  # "on the right and not on the left"
     own = [windows(tagged, mention, found) for mention in found]
     result = [
         _side({tag.value for tag in _within(tags, left, range(mention.start, mention.end), right)})
@@ -97,7 +99,9 @@ def location_of(tagged: Tagged, own: tuple[range, range], inside: range) -> str:
 
 def severity_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Severity:
     """Return how much of it there is: by a word before or in the mention, else by a predicate after it."""
-    tags = tagged.attributes.get("severity", [])
+    changed = {n for tag in tagged.attributes.get("change", []) for n in range(tag.start - 1, tag.end)}
+    # "slightly larger" says how much it changed, not how large it is
+    tags = [tag for tag in tagged.attributes.get("severity", []) if tag.end - 1 not in changed]
     before = _within(tags, own[0]) or _within(tags, inside)
     if before:
         return Severity(before[-1].value)

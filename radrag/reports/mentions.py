@@ -12,6 +12,7 @@ from radrag.reports.tagging import Tag, Tagged
 from radrag.reports.vocabulary import region
 
 _GENERIC = frozenset({"normal", "enlarged", "borderline", "abnormal", "inflated"})
+_SOUND = frozenset({"normal", "inflated"})
 _LIST = frozenset({",", "and", "or", "/"})
 _BREAKS = scope.FINITE | {";", "with", "without", "but"}  # between a state and its part stand modifiers only
 _APART = frozenset({"with", ";"})
@@ -110,7 +111,7 @@ def _following(tagged: Tagged, concepts: list[Tag], state: Tag) -> list[Tag]:
         if _BREAKS.intersection(between):
             break
         if tag.kind == "state":
-            if found or tag.value == "normal":
+            if found or tag.value in _SOUND:
                 break
             edge = tag.end
             continue
@@ -141,7 +142,7 @@ def _preceding(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) 
     for tag in reversed(concepts):
         between = tagged.words[tag.end : edge]
         if tag.kind == "state":
-            if found or _BREAKS.intersection(between) or (tag.value == "normal") != (state.value == "normal"):
+            if found or _BREAKS.intersection(between) or (tag.value in _SOUND) != (state.value in _SOUND):
                 break
             edge = tag.start
             continue

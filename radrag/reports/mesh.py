@@ -69,7 +69,7 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
     "Pulmonary Fibrosis": ("Fibrosis",),
     "Scoliosis": ("Scoliosis",),
     "Shift": ("Mediastinal Shift",),
-    "Spinal Fusion": ("Surgical Change",),
+    "Spinal Fusion": ("Surgical Material",),
     "Spondylosis": ("Degenerative Spine",),
     "Stents": ("Support Devices",),
     "Subcutaneous Emphysema": ("Subcutaneous Emphysema",),
@@ -82,8 +82,25 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
 
 _SPINE = ("thoracic vertebrae", "lumbar vertebrae", "cervical vertebrae", "spine")
 _OUTSIDE = frozenset(
-    [*_SPINE, "ribs", "clavicle", "humerus", "scapula", "shoulder", "sternum", "thorax", "breast", "heart", "neck"]
-    + ["abdomen", "mediastinum", "pleura", "trachea", "aorta", "diaphragm"]
+    (
+        *_SPINE,
+        "ribs",
+        "clavicle",
+        "humerus",
+        "scapula",
+        "shoulder",
+        "sternum",
+        "thorax",
+        "breast",
+        "heart",
+        "neck",
+        "abdomen",
+        "mediastinum",
+        "pleura",
+        "trachea",
+        "aorta",
+        "diaphragm",
+    )
 )
 _INSIDE = frozenset(["lung", "base", "apex", "hilum", "lingula", "upper lobe", "middle lobe", "lower lobe"])
 

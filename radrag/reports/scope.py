@@ -5,22 +5,110 @@ from __future__ import annotations
 from radrag.domain import Polarity
 from radrag.reports.cues import ADJECTIVES_OF_DOUBT
 from radrag.reports.tagging import Tag, Tagged
+import itertools
 
 FINITE = frozenset(
-    "is are was were has have had appears appear appeared remains remain remained shows show demonstrates demonstrate"
-    " demonstrated reveals reveal persists persist exists measures".split()
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "has",
+        "have",
+        "had",
+        "appears",
+        "appear",
+        "appeared",
+        "remains",
+        "remain",
+        "remained",
+        "shows",
+        "show",
+        "demonstrates",
+        "demonstrate",
+        "demonstrated",
+        "reveals",
+        "reveal",
+        "persists",
+        "persist",
+        "exists",
+        "measures",
+    ]
 )
 _SEEN = frozenset(
-    "seen identified present noted visualized visualised evident appreciated demonstrated detected observed found"
-    " apparent visible suggested".split()
+    [
+        "seen",
+        "identified",
+        "present",
+        "noted",
+        "visualized",
+        "visualised",
+        "evident",
+        "appreciated",
+        "demonstrated",
+        "detected",
+        "observed",
+        "found",
+        "apparent",
+        "visible",
+        "suggested",
+    ]
 )
 _JOIN = frozenset({",", "and", "&", "plus"})
 _OR = frozenset({"or", "nor"})
 _AFFIRMS = frozenset(
-    "a an the there some scattered multiple several few chronic old again left right bilateral bibasilar now only"
-    " possible probable likely possibly probably suspected questionable this these it".split()
+    [
+        "a",
+        "an",
+        "the",
+        "there",
+        "some",
+        "scattered",
+        "multiple",
+        "several",
+        "few",
+        "chronic",
+        "old",
+        "again",
+        "left",
+        "right",
+        "bilateral",
+        "bibasilar",
+        "now",
+        "only",
+        "possible",
+        "probable",
+        "likely",
+        "possibly",
+        "probably",
+        "suspected",
+        "questionable",
+        "this",
+        "these",
+        "it",
+    ]
 )
-_LINKS = frozenset("and or nor , / in of at on over within near along the to versus vs".split()) - {"the"}
+_LINKS = frozenset(
+    [
+        "and",
+        "or",
+        "nor",
+        ",",
+        "/",
+        "in",
+        "of",
+        "at",
+        "on",
+        "over",
+        "within",
+        "near",
+        "along",
+        "the",
+        "to",
+        "versus",
+        "vs",
+    ]
+) - {"the"}
 _GOES_ON = frozenset({"consistent", "compatible", "associated", "along", "in", "concerning"})  # "… with" that is no end
 _BARE_LIST_ENDS = frozenset({"with", "due", "secondary", "because", "causing"})
 
@@ -36,7 +124,7 @@ def clauses(tagged: Tagged) -> list[tuple[int, int]]:
             cuts.add(n)
     edges = [0, *sorted(cut for cut in cuts if cut), len(words)]
     found: list[tuple[int, int]] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         found.extend(_coordinated(tagged, start, end))
     return found
 
@@ -56,16 +144,28 @@ def _coordinated(tagged: Tagged, start: int, end: int) -> list[tuple[int, int]]:
             if tag.kind != subject[-1].kind or any(words[n] in FINITE for n in range(tag.end, verb)):
                 break
             group = tag.start
+        denied = any(left <= cue[0] < subject[-1].start for cue in tagged.negation[0])
+        if denied and _measured(tagged, verb):  # "No pneumothorax, effusions are small"
+            group = subject[-1].start
         cut = _join_before(words, left, group)
         if cut is None:
             continue
         has_verb = any(word in FINITE for word in words[left:cut])
         other_kind = any(tag.kind != subject[-1].kind for tag in concepts if left <= tag.start < cut)
-        if has_verb or (subject[-1].kind == "part" and other_kind):
+        if has_verb or (subject[-1].kind == "part" and other_kind) or (denied and _measured(tagged, verb)):
             spans.append((left, cut))
             left = cut
     spans.append((left, end))
     return spans
+
+
+def _measured(tagged: Tagged, verb: int) -> bool:
+    """Whether the verb says how large or how changed its subject is, so that it is there."""
+    return any(
+        tag.start == verb + 1 and tag.value != "new"
+        for kind in ("severity", "change")
+        for tag in tagged.attributes.get(kind, ())
+    )
 
 
 def _join_before(words: list[str], left: int, group: int) -> int | None:
@@ -174,13 +274,16 @@ def _cued(
 def _in_subject(tagged: Tagged, target: Tag, cue: int) -> bool:
     """Whether target still belongs to what a following cue speaks of: nothing but list words or a place lead on."""
     following = next((tag for tag in tagged.concepts if target.end <= tag.start and tag.end <= cue), None)
-    return following is None or bool(_LINKS.intersection(tagged.words[target.end : following.start]))
+    if following is None or following.start == target.end:  # "mass lesion" is one thing
+        return True
+    return bool(_LINKS.intersection(tagged.words[target.end : following.start]))
 
 
 def _leads(words: list[str], cue: tuple[int, int], end: int) -> bool:
     """Whether a one-word doubt speaks of what follows ("opacity with possible infiltrate"), not of what precedes."""
     closes = cue[1] >= end or words[cue[1]] in {",", ".", ";", "and", "but", "?", ")"}
-    return cue[1] - cue[0] == 1 and not closes and words[cue[0]] not in {"versus", "vs"}
+    adjective = cue[1] - cue[0] == 1 or " ".join(words[cue[0] : cue[1]]) in ADJECTIVES_OF_DOUBT
+    return adjective and not closes and words[cue[0]] not in {"versus", "vs"}
 
 
 def is_unsaid(tagged: Tagged, target: Tag, clause: tuple[int, int]) -> bool:

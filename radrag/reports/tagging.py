@@ -94,9 +94,9 @@ class Tagger:
         self._keys: dict[int, tuple[str, str]] = {}
         tables: list[tuple[str, dict[str, list[str]]]] = [
             ("ignored", {"": lexicon.IGNORED}),
-            ("term", {label: lexicon.phrases(text) for label, text in lexicon.TERMS.items()}),
-            ("part", {part: lexicon.phrases(text) for part, text in lexicon.PARTS.items()}),
-            ("state", {state: lexicon.phrases(text) for state, text in lexicon.STATES.items()}),
+            ("term", lexicon.TERMS),
+            ("part", lexicon.PARTS),
+            ("state", lexicon.STATES),
             ("unsaid", {"": cues.UNSAID}),
             ("side", cues.SIDE),
             ("severity", cues.SEVERITY),
@@ -109,7 +109,7 @@ class Tagger:
                 self._matcher.add(key, list(self._tokenizer.pipe(listed)))
                 self._keys[self._strings[key]] = (kind, value)
         self._negation = Negex(nlp, "negation", cues.NEGATION, extension_name="radrag_negated")
-        self._doubt = Negex(nlp, "doubt", cues.UNCERTAINTY, extension_name="radrag_doubted")
+        self._doubt = Negex(nlp, "doubt", cues.DOUBT, extension_name="radrag_doubted")
 
     def __call__(self, text: str) -> Tagged:
         """Tag one sentence."""
@@ -126,11 +126,21 @@ class Tagger:
         tagged.concepts = [tag for tag in _longest(by_kind.pop("concept", [])) if tag.kind != "ignored"]
         tagged.attributes = {kind: _longest(tags) for kind, tags in by_kind.items()}
         preceding, following, ending = self._negation.process_negations(doc)
+        following += [(0, n, n + 2) for n in _answers(tagged.words)]
         tagged.negation = _cues(preceding, following)
         tagged.termination = _spans(ending)
         preceding, following, _ = self._doubt.process_negations(doc)
         tagged.doubt = _spans(preceding), _spans(following)
         return tagged
+
+
+def _answers(words: list[str]) -> list[int]:
+    """Places of ": no" that answers and leads to nothing ("Pneumothorax: no.")."""
+    return [
+        n
+        for n in range(len(words) - 1)
+        if words[n] == ":" and words[n + 1] == "no" and (n + 2 == len(words) or words[n + 2] in {".", ",", ";"})
+    ]
 
 
 def _longest(tags: list[Tag]) -> list[Tag]:

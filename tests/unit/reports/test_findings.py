@@ -81,8 +81,46 @@ def test_the_labeler_is_loaded_once():
 
 
 WORDS = st.sampled_from(
-    "no not without heart lungs clear enlarged effusion left right and or , . ; with but is are seen small pneumothorax"
-    " normal possible versus there which unchanged XXXX aorta calcified history of bilateral base the in either".split()
+    [
+        "no",
+        "not",
+        "without",
+        "heart",
+        "lungs",
+        "clear",
+        "enlarged",
+        "effusion",
+        "left",
+        "right",
+        "and",
+        "or",
+        ",",
+        ".",
+        ";",
+        "with",
+        "but",
+        "is",
+        "are",
+        "seen",
+        "small",
+        "pneumothorax",
+        "normal",
+        "possible",
+        "versus",
+        "there",
+        "which",
+        "unchanged",
+        "XXXX",
+        "aorta",
+        "calcified",
+        "history",
+        "of",
+        "bilateral",
+        "base",
+        "the",
+        "in",
+        "either",
+    ]
 )
 
 
