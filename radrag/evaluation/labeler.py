@@ -167,8 +167,8 @@ def report_positives(labeler: Labeler, case: Case, *, doubtful: bool = False) ->
     Args:
         labeler: reads the sentences.
         case: its body sections are read.
-        doubtful: whether a possible finding counts. Coders code what is stated: "opacity, may represent pneumonia" is an
-            opacity to them; so by default it does not (CheXpert's U-Zeros).
+        doubtful: whether a possible finding counts. Coders code what is stated: "opacity, may represent pneumonia" is
+            an opacity to them; so by default it does not (CheXpert's U-Zeros).
     """
     wanted = {Polarity.POSITIVE, Polarity.UNCERTAIN} if doubtful else {Polarity.POSITIVE}
     found = {

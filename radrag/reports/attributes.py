@@ -48,8 +48,8 @@ def _within(tags: list[Tag], *ranges: range) -> list[Tag]:
 def sides(tagged: Tagged, found: list[Mention]) -> list[Side]:
     """Return each mention's side: its own, else one it shares with its neighbour in a list.
 
-    "Left basilar atelectasis and effusion" gives both the left, so does "atelectasis and effusion on the left"; a second
-    finding with a modifier of its own ("emphysema and a small nodule on the left") keeps its side to itself.
+    "Left basilar atelectasis and effusion" gives both the left, so does "atelectasis and effusion on the left"; a
+    second finding with a modifier of its own ("emphysema and a small nodule on the left") keeps its side to itself.
     """
     tags = [
         tag for tag in tagged.attributes.get("side", []) if "not" not in tagged.words[max(0, tag.start - 3) : tag.start]

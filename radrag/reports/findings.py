@@ -19,7 +19,7 @@ _LONGEST = 240
 
 
 class Labeler:
-    """Rule-based labeler over spaCy's phrase matcher and negspacy's NegEx; loading takes a second, labelling is fast."""
+    """Rule-based labeler over spaCy's phrase matcher and negspacy's NegEx; loads in seconds, then is fast."""
 
     def __init__(self) -> None:
         self._tagger = Tagger()

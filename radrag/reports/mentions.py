@@ -54,9 +54,9 @@ def _alternatives(tagged: Tagged, found: list[Mention]) -> list[Mention]:
     doubtful: set[int] = set()
     for n, (one, other) in enumerate(pairwise(found)):
         between = tagged.words[one.end : other.start]
-        if one.clause == other.clause and _ALTERNATIVE.intersection(between) and not _BREAKS.intersection(between):
-            if one.polarity is not Polarity.NEGATIVE and other.polarity is not Polarity.NEGATIVE:
-                doubtful |= {n, n + 1}
+        joined = _ALTERNATIVE.intersection(between) and not _BREAKS.intersection(between)
+        if joined and one.clause == other.clause and Polarity.NEGATIVE not in (one.polarity, other.polarity):
+            doubtful |= {n, n + 1}
     return [replace(one, polarity=Polarity.UNCERTAIN) if n in doubtful else one for n, one in enumerate(found)]
 
 
@@ -86,8 +86,10 @@ def _of_clause(tagged: Tagged, clause: tuple[int, int], subject: list[Tag]) -> l
 
 
 def _parts_of(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) -> list[Tag]:
-    """Return the parts a state speaks of: those before it with a verb ("heart is large"), else those just after it
-    ("enlarged heart"), else those before it ("heart enlarged").
+    """Return the parts a state speaks of.
+
+    They stand before it with a verb ("heart is large"), else just after it ("enlarged heart"), else before it
+    ("heart enlarged").
     """
     at = concepts.index(state)
     after = _following(tagged, concepts[at + 1 :], state)
@@ -134,8 +136,9 @@ def _following(tagged: Tagged, concepts: list[Tag], state: Tag) -> list[Tag]:
 
 
 def _preceding(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) -> list[Tag]:
-    """Parts before a state, nearest first: the whole joined group since the last state; a state that is joined to
-    another ("tortuous and calcified") speaks of the same parts.
+    """Parts before a state, nearest first: the whole joined group since the last state.
+
+    A state that is joined to another ("tortuous and calcified") speaks of the same parts.
     """
     found: list[Tag] = []
     edge = state.start

@@ -2,113 +2,35 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from radrag.domain import Polarity
 from radrag.reports.cues import ADJECTIVES_OF_DOUBT
+from radrag.reports.lexicon import phrases
 from radrag.reports.tagging import Tag, Tagged
-import itertools
 
 FINITE = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "has",
-        "have",
-        "had",
-        "appears",
-        "appear",
-        "appeared",
-        "remains",
-        "remain",
-        "remained",
-        "shows",
-        "show",
-        "demonstrates",
-        "demonstrate",
-        "demonstrated",
-        "reveals",
-        "reveal",
-        "persists",
-        "persist",
-        "exists",
-        "measures",
-    ]
+    phrases(
+        "is, are, was, were, has, have, had, appears, appear, appeared, remains, remain, remained, shows, "
+        "show, demonstrates, demonstrate, demonstrated, reveals, reveal, persists, persist, exists, measures"
+    )
 )
 _SEEN = frozenset(
-    [
-        "seen",
-        "identified",
-        "present",
-        "noted",
-        "visualized",
-        "visualised",
-        "evident",
-        "appreciated",
-        "demonstrated",
-        "detected",
-        "observed",
-        "found",
-        "apparent",
-        "visible",
-        "suggested",
-    ]
+    phrases(
+        "seen, identified, present, noted, visualized, visualised, evident, appreciated, demonstrated, "
+        "detected, observed, found, apparent, visible, suggested"
+    )
 )
 _JOIN = frozenset({",", "and", "&", "plus"})
 _OR = frozenset({"or", "nor"})
 _AFFIRMS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "there",
-        "some",
-        "scattered",
-        "multiple",
-        "several",
-        "few",
-        "chronic",
-        "old",
-        "again",
-        "left",
-        "right",
-        "bilateral",
-        "bibasilar",
-        "now",
-        "only",
-        "possible",
-        "probable",
-        "likely",
-        "possibly",
-        "probably",
-        "suspected",
-        "questionable",
-        "this",
-        "these",
-        "it",
-    ]
+    phrases(
+        "a, an, the, there, some, scattered, multiple, several, few, chronic, old, again, left, right, "
+        "bilateral, bibasilar, now, only, possible, probable, likely, possibly, probably, suspected, "
+        "questionable, this, these, it"
+    )
 )
-_LINKS = frozenset(
-    [
-        "and",
-        "or",
-        "nor",
-        ",",
-        "/",
-        "in",
-        "of",
-        "at",
-        "on",
-        "over",
-        "within",
-        "near",
-        "along",
-        "the",
-        "to",
-        "versus",
-        "vs",
-    ]
-) - {"the"}
+_LINKS = frozenset({",", *phrases("and, or, nor, /, in, of, at, on, over, within, near, along, to, versus, vs")})
 _GOES_ON = frozenset({"consistent", "compatible", "associated", "along", "in", "concerning"})  # "… with" that is no end
 _BARE_LIST_ENDS = frozenset({"with", "due", "secondary", "because", "causing"})
 
@@ -124,7 +46,7 @@ def clauses(tagged: Tagged) -> list[tuple[int, int]]:
             cuts.add(n)
     edges = [0, *sorted(cut for cut in cuts if cut), len(words)]
     found: list[tuple[int, int]] = []
-    for start, end in itertools.pairwise(edges):
+    for start, end in pairwise(edges):
         found.extend(_coordinated(tagged, start, end))
     return found
 

@@ -4,42 +4,72 @@ from __future__ import annotations
 
 import re
 
-_COMPARISON = re.compile(
-    r"\b(?:unchanged|stable|stably|new|newly|interval|prior|priors|previous|previously|compar(?:ed|ison|ing|able)|since"
-    r"|worse|worsen(?:ed|ing)|improv(?:ed|ing|ement)|progress(?:ed|ing|ion|ive)|persist(?:s|ent|ently|ing|ed)?"
-    r"|resol(?:ved|ving|ution)|redemonstrat\w+|re-demonstrat\w+|again|still|remains?|remained|continue[sd]?|similar"
-    r"|no longer|increas(?:ed|ing|e) (?:in|from|since)|decreas(?:ed|ing|e) (?:in|from|since)|increasing|decreasing"
-    r"|has (?:increased|decreased|enlarged|developed|grown|cleared)|have (?:increased|decreased|enlarged|developed|grown"
-    r"|cleared)|(?:no|without|any) (?:\w+ ){0,3}change|as before|enlarging|earlier (?:study|exam|film|radiograph)|last"
-    r" (?:study|exam|film|radiograph)|old (?:study|exam|film|films)|smaller than|larger than before|baseline|clearing)\b",
-    re.I,
+
+def _any_of(*patterns: str, flags: int = re.I) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), flags)
+
+
+_COMPARISON = _any_of(
+    r"\b(?:unchanged|stable|stably|new|newly|interval|since|again|still|residual|recurrent|evolving|baseline)\b",
+    r"\b(?:priors?|previous|previously|compar(?:ed|ison|ing|able)|similar|no longer|as before)\b",
+    r"\b(?:worse|worsen(?:ed|ing)|improv(?:ed|ing|ement)|progress(?:ed|ing|ion|ive)|enlarging|clearing|increasing)\b",
+    r"\b(?:persist(?:s|ent|ently|ing|ed)?|resol(?:ved|ving|ution)|re-?demonstrat\w+|decreasing)\b",
+    r"\b(?:remains?|remained|continue[sd]?)\b",
+    r"\b(?:larger|smaller)\b(?! than (?:on )?(?:the )?(?:left|right))",
+    r"\b(?:in|de)creas(?:ed|e) (?:in|from|since)\b",
+    r"\b(?:has|have) (?:\w+ )?(?:increased|decreased|enlarged|developed|grown|cleared)\b",
+    r"\b(?:no|without|any) (?:\w+ ){0,3}changes? (?:in|from|of|since|is|has)\b",
+    r"\b(?:no|without|any) (?:(?:significant|interval|definite|appreciable|acute) ){0,2}change\b(?!s)",
+    r"\b(?:earlier|last|old) (?:study|exam|examination|films?|radiographs?)\b",
 )
 # "prior granulomatous disease", "previous sternotomy" speak of the patient's past, not of an earlier film.
-_NO_COMPARISON = re.compile(
-    r"\b(?:prior|previous|remote|old)\s+(?:\w+\s+)?(?:granulomatous|surgery|sternotomy|fractures?|trauma|cabg|infection"
-    r"|cholecystectomy|mastectomy|thoracotomy|lobectomy|coronary|surgical|tb|tuberculosis)\b"
-    r"|\bevidence of (?:prior|previous)\b",
-    re.I,
+_NO_COMPARISON = _any_of(
+    r"\b(?:prior|previous|remote|old)\s+(?:\w+\s+)?(?:granulomatous|surgery|surgical|sternotomy|fractures?|trauma|cabg)\b",
+    r"\b(?:prior|previous|remote|old)\s+(?:\w+\s+)?(?:infection|coronary|cholecystectomy|mastectomy|thoracotomy)\b",
+    r"\b(?:prior|previous|remote|old)\s+(?:\w+\s+)?(?:lobectomy|tb|tuberculosis)\b",
+    r"\bevidence of (?:prior|previous)\b",
 )
-_TOKEN = re.compile(r"X{3,}|_{2,}|\[\*\*.*?\*\*\]|\[(?:redacted|name|date|phi)\]|<(?:name|date|id|phi)>", re.I | re.S)
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|(?-i:May)|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-_IDENTIFIER = re.compile(
-    r"\b(?i:dr|drs|mr|mrs|ms|prof|doctor|nurse)\b\.?\s+[A-Z_]"
-    r"|\b(?i:mrn|accession|date of birth|dob|ssn|medical record)\b"
-    r"|\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})\b|\b(?:19|20)\d{2}-\d{2}-\d{2}\b|\b\d{1,2}/(?:19|20)\d{2}\b"
-    rf"|\b(?i:{_MONTH})\.?\s+\d{{1,2}}(?:st|nd|rd|th)?\b|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?i:{_MONTH})\b"
-    rf"|\b(?i:{_MONTH})\.?,?\s+(?:19|20)\d{{2}}\b"
-    r"|\b\d{1,2}:\d{2}\b|\b\d{1,2}\s?(?i:[ap]\.?m)\b|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{7,}\b"
-    r"|[\w.+-]+@[\w-]+\.\w+|\b\d{1,3}\s?-?\s?(?i:year|yr)s?\s?-?\s?(?i:old)\b",
+_TOKEN = _any_of(
+    r"X{3,}",
+    r"_{2,}",
+    r"\[\*\*.*?\*\*\]",
+    r"\[(?:redacted|name|date|phi)\]",
+    r"<(?:name|date|id|phi)>",
+    flags=re.I | re.S,
 )
-_COMMUNICATION = re.compile(
-    r"\b(?:discussed (?:with|by)|communicat\w+|notified|informed|telephoned|paged|called (?:to|by|in|at)|(?:was|were|are) called"
-    r"|phone[d]?|dictated|signed|attending|resident|read by|reviewed (?:by|with)|verbally|at the time of (?:interpretation"
-    r"|dictation|this)|recommend\w*|follow-?\s?up|suggest (?:ct|further|repeat|correlation|clinical)|advis\w+|correlat(?:e|ion)"
-    r"|(?:ct|mri|further|additional|repeat) (?:\w+ ){0,3}(?:is|are|may be|could be|would be|should be) (?:helpful|useful|obtained"
-    r"|considered|suggested|warranted|indicated|performed|of benefit)|clinically indicated|if (?:clinically|symptoms|concern|there"
-    r" is)|should be (?:considered|obtained|performed)|findings (?:were|are) (?:conveyed|relayed|reported)|ordering|referring)\b",
-    re.I,
+_MONTH = (
+    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|(?-i:May)|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_IDENTIFIER = _any_of(
+    r"\b(?i:dr|drs|mr|mrs|ms|prof|doctor|nurse)\b\.?\s+[A-Z_]",  # a title and a name
+    r"\b(?i:mrn|accession|date of birth|dob|ssn|medical record)\b",
+    r"\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})\b",  # dates
+    r"\b(?:19|20)\d{2}-\d{2}-\d{2}\b",
+    r"\b\d{1,2}/(?:19|20)\d{2}\b",
+    rf"\b{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?\b",
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}\b",
+    rf"\b{_MONTH}\.?,?\s+(?:19|20)\d{{2}}\b",
+    r"\b\d{1,2}:\d{2}\b",  # times
+    r"\b\d{1,2}\s?(?i:[ap]\.?m)\b",
+    r"\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b",  # telephone and record numbers
+    r"\(\d{3}\)\s?\d{3}-\d{4}",
+    r"\b\d{7,}\b",
+    r"[\w.+-]+@[\w-]+\.\w+",
+    r"\b\d{1,3}\s?-?\s?(?i:year|yr)s?\s?-?\s?(?i:old)\b",  # an age
+    flags=0,
+)
+_COMMUNICATION = _any_of(
+    r"\b(?:discussed (?:with|by)|communicat\w+|notified|informed|telephoned|paged|verbally|phoned?|dictated|signed)\b",
+    r"\b(?:called (?:to|by|in|at)|(?:was|were|are) called|attending|resident|ordering|referring)\b",
+    r"\b(?:(?:read|reviewed) (?:by|with)|at the time of (?:interpretation|dictation|this))\b",
+    r"\bfindings (?:were|are) (?:conveyed|relayed|reported)\b",
+    r"\b(?:recommend\w*|follow-?\s?up|advis\w+|correlat(?:e|ion)|clinically indicated)\b",
+    r"\bsuggest (?:ct|further|repeat|correlation|clinical)\b",
+    r"\b(?:ct|mri|further|additional|repeat) (?:\w+ ){0,3}(?:is|are|may be|could be|would be|should be)"
+    r" (?:helpful|useful|obtained|considered|suggested|warranted|indicated|performed|of benefit)\b",
+    r"\bshould be (?:considered|obtained|performed)\b",
+    r"\bif (?:clinically|symptoms|concern|there is)\b",
 )
 
 
@@ -61,3 +91,10 @@ def has_identifier(text: str) -> bool:
 def is_communication(text: str) -> bool:
     """Whether a sentence tells who was told, or advises what to do next, instead of what the image shows."""
     return bool(_COMMUNICATION.search(text))
+
+
+def is_fit_for_draft(text: str) -> bool:
+    """Whether a sentence may be taken over into a draft of another patient without a prior study."""
+    return not (
+        is_comparison(text) or has_deidentification_token(text) or has_identifier(text) or is_communication(text)
+    )

@@ -24,10 +24,11 @@ _ALIAS = re.compile("|".join(f"(?P<_{n}>{pattern})" for n, pattern in enumerate(
 # A header starts a line in any case and ends in a colon; in the middle of a line only capitals count, so that
 # "The study: normal" stays a sentence while "… clear. IMPRESSION: Normal." is split.
 _ANY = "|".join(_NAMES.values())
+_CAPITALISED = "Findings|Impression|Indication|Comparison|Technique"
 _HEADER = re.compile(
     rf"(?:^[ \t#*]*(?P<line>{_ANY})(?:[ \t]+AND[ \t]+(?P<second>{_ANY})|[ \t]*/[ \t]*(?:{_ANY}))?[ \t*]*:[*]*)"
-    rf"|(?:^[ \t]*(?P<bare>(?-i:FINDINGS|IMPRESSION|INDICATION|COMPARISON|TECHNIQUE|HISTORY|CONCLUSION))[ \t]*$)"
-    rf"|(?:(?<=[\s.;,)])(?P<inline>(?-i:[A-Z][A-Z -]{{2,}}[A-Z]|Findings|Impression|Indication|Comparison|Technique))[ \t]*:)",
+    r"|(?:^[ \t]*(?P<bare>(?-i:FINDINGS|IMPRESSION|INDICATION|COMPARISON|TECHNIQUE|HISTORY|CONCLUSION))[ \t]*$)"
+    rf"|(?:(?<=[\s.;,)])(?P<inline>(?-i:[A-Z][A-Z -]{{2,}}[A-Z]|{_CAPITALISED}))[ \t]*:)",
     re.I | re.M,
 )
 

@@ -8,50 +8,11 @@ from __future__ import annotations
 
 import re
 
-_ABBREVIATIONS = frozenset(
-    [
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "st",
-        "prof",
-        "vs",
-        "approx",
-        "ca",
-        "cf",
-        "resp",
-        "fig",
-        "no",
-        "dept",
-        "e.g",
-        "i.e",
-        "a.m",
-        "p.m",
-        "etc",
-        "al",
-        "lt",
-        "rt",
-        "ant",
-        "post",
-        "inf",
-        "sup",
-        "lat",
-        "bilat",
-        "incl",
-        "est",
-        "min",
-        "max",
-        "avg",
-        "temp",
-        "p.o",
-        "b.i.d",
-        "yrs",
-        "yr",
-        "mos",
-        "mo",
-    ]
-)
+_ABBREVIATIONS = frozenset([
+    "dr", "mr", "mrs", "ms", "st", "prof", "vs", "approx", "ca", "cf", "resp", "fig", "no", "dept", "e.g", "i.e",
+    "a.m", "p.m", "etc", "al", "lt", "rt", "ant", "post", "inf", "sup", "lat", "bilat", "incl", "est", "min",
+    "max", "avg", "temp", "p.o", "b.i.d", "yrs", "yr", "mos", "mo",
+])  # fmt: skip
 _MAY_END = frozenset({"a.m", "p.m", "etc", "al"})  # may also close a sentence: the next word's capital decides
 _ONLY_NUMBERED = frozenset({"no", "fig"})  # "No." closes a sentence unless a number follows
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spacy.vocab import Vocab
 
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[^\w\s]|_+|\S")
+Cues = tuple[list[tuple[int, int]], list[tuple[int, int]]]
 _CONCEPTS = ("term", "part", "state", "ignored")
 
 
@@ -73,8 +74,8 @@ class Tagged:
     offsets: list[tuple[int, int]]
     concepts: list[Tag] = field(default_factory=list)
     attributes: dict[str, list[Tag]] = field(default_factory=dict)
-    negation: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ((), ())  # type: ignore[assignment]
-    doubt: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ((), ())  # type: ignore[assignment]
+    negation: Cues = field(default_factory=lambda: ([], []))
+    doubt: Cues = field(default_factory=lambda: ([], []))
     termination: list[tuple[int, int]] = field(default_factory=list)
 
 
