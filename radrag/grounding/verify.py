@@ -22,8 +22,8 @@ from radrag.domain import (
 )
 from radrag.grounding.claims import FULL_SUPPORT, Judgement, judge
 
-MAX_SUPPORTS = 5
-MAX_CONTRADICTIONS = 3
+MAX_LINKS = 30
+"""Links of one relation under one sentence: more than the default number of hits, so that counts are true."""
 
 Label = Callable[[str], tuple[Finding, ...]]
 """Text to findings with offsets into it."""
@@ -150,7 +150,7 @@ def _claim_status(votes: Sequence[_Vote]) -> Status:
 
 
 def _links(votes: Sequence[_Vote]) -> tuple[EvidenceLink, ...]:
-    """Return one link an evidence sentence and relation: supports first, same words and strong ones leading.
+    """Return links, supports first, same words and strong ones leading; one a case, more where claims need it.
 
     The strength of a link is the mean over the claims that the sentence speaks of. Every claim keeps its best
     evidence before any claim gets a second one.
@@ -167,24 +167,22 @@ def _links(votes: Sequence[_Vote]) -> tuple[EvidenceLink, ...]:
         ),
     )
     links: list[EvidenceLink] = []
-    for relation, limit in ((Relation.SUPPORTS, MAX_SUPPORTS), (Relation.CONTRADICTS, MAX_CONTRADICTIONS)):
+    for relation in Relation:
         of_relation = [group for group in ranked if group[0].judgement.relation is relation]
-        links.extend(_link(group) for group in _spread(of_relation, limit))
+        links.extend(_link(group) for group in _spread(of_relation))
     return tuple(links)
 
 
-def _spread(ranked: Sequence[list[_Vote]], limit: int) -> list[list[_Vote]]:
-    """Pick ``limit`` groups: first those that speak of a claim not spoken of yet, then cases not yet quoted."""
+def _spread(ranked: Sequence[list[_Vote]]) -> list[list[_Vote]]:
+    """Pick groups in their order, first those that speak of a claim not spoken of yet, then one of each other case."""
     picked: list[list[_Vote]] = []
     spoken: set[int] = set()
     cases: set[str] = set()
-    for wanted in ("new claim", "new case", "any"):
+    for wanted in ("new claim", "new case"):
         for group in ranked:
-            if len(picked) >= limit:
-                return picked
             claims, case = {vote.claim for vote in group}, group[0].sentence.case_id
-            fits = wanted == "any" or (case not in cases if wanted == "new case" else not claims <= spoken)
-            if fits and group not in picked:
+            fits = case not in cases if wanted == "new case" else not claims <= spoken
+            if fits and len(picked) < MAX_LINKS:
                 picked.append(group)
                 spoken |= claims
                 cases.add(case)

@@ -23,6 +23,9 @@ UNKNOWN_PENALTY = -0.15
 PARENT_SHARE = 0.5
 """Weight that a parent inherits from its child: a case with any opacity is nearer to pneumonia than a clear one."""
 
+LEAST_WANTED = 0.4
+"""Weight of a finding that just reaches its threshold: it will be drafted, so cases that state it are needed."""
+
 _NORMAL_WORDS = "No acute cardiopulmonary abnormality."
 
 
@@ -47,10 +50,11 @@ def query_from_image(findings: Sequence[ImageFinding], *, indication: str = "", 
     """Ask for cases that read as the image looks, and for the same clinical question.
 
     The weight of a label is the distance of its log-odds from the threshold's, cut at ±2 and halved: a finding far
-    above its threshold is wanted, one far below unwanted, one near it nearly ignored.
+    above its threshold is wanted, one far below unwanted, one just below nearly ignored. What reaches its threshold
+    weighs at least :data:`LEAST_WANTED`.
     """
     margins = {finding.label: _margin(finding) for finding in findings if finding.trained}
-    positive = sorted((label for label in margins if margins[label] >= 0 and label != NO_FINDING), key=NAMES.index)
+    positive = sorted((label for label in margins if margins[label] > 0 and label != NO_FINDING), key=NAMES.index)
     words = ", ".join(label.lower() for label in positive)
     text = clean_text(f"{indication} {words.capitalize() + '.' if words else _NORMAL_WORDS if margins else ''}")
     return Query(_spread(margins), text, exclude_patient)
@@ -76,7 +80,8 @@ def joined(first: Query, second: Query) -> Query:
 
 def _margin(finding: ImageFinding) -> float:
     distance = _log_odds(finding.probability) - _log_odds(finding.threshold)
-    return max(-2.0, min(2.0, distance)) / 2
+    margin = max(-2.0, min(2.0, distance)) / 2
+    return max(margin, LEAST_WANTED) if finding.positive else margin
 
 
 def _log_odds(probability: float) -> float:
