@@ -7,12 +7,13 @@ from radrag.reports.mentions import Mention
 from radrag.reports.scope import FINITE
 from radrag.reports.tagging import Tag, Tagged
 
-_STOPS = frozenset({"with", "without", ";", "but"})
+_STOPS = frozenset({"with", "without", ";"})
 _BESIDE = frozenset(
     ["adjacent", "associated", "underlying", "overlying", "compressive", "represent", "representing", "reflecting"]
 )
 _PLACING = frozenset(["in", "at", "on", "within", "over", "overlying", "involving"])
 _APART = frozenset(["with", "a", "an", "also", "now"])
+_ARTICLES = frozenset(["a", "an", "the"])
 _JOINS = frozenset({",", "and", "or", "nor", "&", "/"})
 
 
@@ -27,8 +28,9 @@ def windows(tagged: Tagged, mention: Mention, others: list[Mention]) -> tuple[ra
         word = tagged.words[left - 1]
         if word in _STOPS and left - 1 not in attributes:
             break
-        if word in _JOINS and not (left - 2 >= floor and left - 2 in attributes and left in attributes):
-            break
+        after = left + 1 if tagged.words[left] in _ARTICLES else left
+        if word in _JOINS and not (left - 2 >= floor and left - 2 in attributes and after in attributes):
+            break  # but "a small left and a moderate right effusion" are two sides of one
         left -= 1
     right = mention.end
     while right < roof:

@@ -91,6 +91,9 @@ def _describe(tagged: Tagged, found: list[Mention]) -> Iterator[Finding]:
     """Give each mention its attributes."""
     sides = attributes.sides(tagged, found)
     for mention, side in zip(found, sides, strict=True):
+        if mention.label == "No Finding":
+            yield Finding(mention.label, mention.polarity, start=_start(tagged, mention), end=_end(tagged, mention))
+            continue
         own = attributes.windows(tagged, mention, found)
         inside = range(mention.start, mention.end)
         yield Finding(
@@ -100,6 +103,14 @@ def _describe(tagged: Tagged, found: list[Mention]) -> Iterator[Finding]:
             location=attributes.location_of(tagged, own, inside),
             severity=attributes.severity_of(tagged, own, inside),
             change=attributes.change_of(tagged, own, mention),
-            start=tagged.offsets[mention.start][0],
-            end=tagged.offsets[mention.end - 1][1],
+            start=_start(tagged, mention),
+            end=_end(tagged, mention),
         )
+
+
+def _start(tagged: Tagged, mention: Mention) -> int:
+    return tagged.offsets[mention.start][0]
+
+
+def _end(tagged: Tagged, mention: Mention) -> int:
+    return tagged.offsets[mention.end - 1][1]

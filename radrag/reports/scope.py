@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import pairwise
 
 from radrag.domain import Polarity
@@ -44,7 +45,13 @@ def clauses(tagged: Tagged) -> list[tuple[int, int]]:
             cuts.add(n)  # "In the left base, there is …" stays whole: its place is the finding's
         if (word == "with" and words[n + 1] == "no") or (word == "," and words[n + 1] == "which"):
             cuts.add(n)
-    edges = [0, *sorted(cut for cut in cuts if cut), len(words)]
+    starts = sorted(tag.start for tag in tagged.concepts)
+    edges = [0]
+    for cut in sorted(cut for cut in cuts if cut):
+        # "enlarged but stable": what names nothing of its own speaks of what went before
+        if bisect_left(starts, cut) > bisect_left(starts, edges[-1]) and bisect_left(starts, cut) < len(starts):
+            edges.append(cut)
+    edges.append(len(words))
     found: list[tuple[int, int]] = []
     for start, end in pairwise(edges):
         found.extend(_coordinated(tagged, start, end))
@@ -112,6 +119,8 @@ def reach(tagged: Tagged, cue: tuple[int, int], end: int, *, doubt: bool = False
             continue
         if word in _BARE_LIST_ENDS and n > cue[1] and words[n - 1] not in _GOES_ON:
             return n
+        if predicate and word in {"the", "there"} and any(other in FINITE for other in words[n + 1 : end]):
+            return n  # "no pneumothorax is seen the lungs are large": a new sentence without a stop
         if word in FINITE or word in _SEEN:
             predicate = True
         if word in _OR:
