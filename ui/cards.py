@@ -31,13 +31,6 @@ STATUS_WORDS: dict[Status, str] = {
     Status.CONTRADICTED: "Contradicted",
 }
 
-STATUS_MEANING: dict[Status, str] = {
-    Status.SUPPORTED: "Retrieved reports say the same.",
-    Status.PARTIAL: "Retrieved reports say some of it, not all.",
-    Status.UNSUPPORTED: "No retrieved report says this. Read it against the image.",
-    Status.CONTRADICTED: "A retrieved report says the opposite. Read it against the image.",
-}
-
 RELATION_WORDS: dict[Relation, str] = {Relation.SUPPORTS: "Supports", Relation.CONTRADICTS: "Contradicts"}
 
 
@@ -101,13 +94,41 @@ def sentence_card(number: int, sentence: DraftSentence, *, focused: bool) -> str
 
 
 def links_in_words(links: Sequence[EvidenceLink]) -> str:
-    """Return how many links support and contradict, in words."""
-    against = sum(link.relation is Relation.CONTRADICTS for link in links)
-    supporting = len(links) - against
+    """Return how many reports support and contradict; several sentences of one report count once."""
     if not links:
         return "no evidence"
-    parts = [f"{supporting} supporting"] * bool(supporting) + [f"{against} contradicting"] * bool(against)
-    return ", ".join(parts)
+    supporting, against = (
+        len({link.case_id for link in links if link.relation is relation})
+        for relation in (Relation.SUPPORTS, Relation.CONTRADICTS)
+    )
+    words = [f"{number} {side}" for number, side in ((supporting, "for"), (against, "against")) if number]
+    return f"reports: {', '.join(words)}"
+
+
+def meaning(sentence: DraftSentence) -> str:
+    """Return what a sentence's status means, and whether some evidence points the other way."""
+    against = sum(link.relation is Relation.CONTRADICTS for link in sentence.links)
+    supporting = len(sentence.links) - against
+    match sentence.status:
+        case Status.SUPPORTED:
+            said = "Retrieved reports say the same."
+        case Status.PARTIAL:
+            said = "Retrieved reports say some of it, not all."
+        case Status.CONTRADICTED:
+            said = "A retrieved report says the opposite. Read it against the image."
+            return f"{said} Others agree." if supporting else said
+        case _:
+            return "No retrieved report says this. Read it against the image."
+    return f"{said} Others say the opposite: read both." if against else said
+
+
+def group_title(relation: Relation, links: Sequence[EvidenceLink]) -> str:
+    """Return the heading of the links that support, or contradict, a sentence."""
+    reports = len({link.case_id for link in links})
+    verb = relation.value if len(links) == 1 else relation.value.removesuffix("s")
+    quotes = "1 sentence" if len(links) == 1 else f"{len(links)} sentences"
+    words = f"{quotes} of {reports} {'report' if reports == 1 else 'reports'} {verb}"
+    return f'<h3 class="rr-section-title">{words}</h3>'
 
 
 def omission_row(omission: Omission, *, focused: bool) -> str:
@@ -131,7 +152,7 @@ def focus_card(title: str, sentence: DraftSentence) -> str:
         image = f'<p class="rr-meta">Image findings that bear on it: {escape(names)}</p>'
     return (
         f'<div class="rr-focus"><p class="rr-kicker">{escape(title)}</p><p class="rr-lead">{escape(sentence.text)}</p>'
-        f'<p class="rr-meta">{badge(sentence.status)}<span>{STATUS_MEANING[sentence.status]}</span></p>'
+        f'<p class="rr-meta">{badge(sentence.status)}<span>{meaning(sentence)}</span></p>'
         f'<p class="rr-chips">{findings}</p>{image}</div>'
     )
 

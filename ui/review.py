@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from radrag.domain import Box, Draft, DraftSentence, EvidenceLink, Omission, Relation
+from radrag.domain import Box, Draft, DraftSentence, EvidenceLink, Omission, Relation, Status
 from radrag.errors import RadragError
 from ui import cards, pages, state, tables, viewer, when
 
@@ -59,9 +59,11 @@ def _images(draft: Draft) -> None:
             if found.image is None:
                 st.html(cards.notice(f"{image.view.value}: image not shown", found.problem))
             else:
-                here = number == 0 and region is not None and found.geometry is not None  # the best frontal comes first
+                focus = None
+                if number == 0 and region is not None and found.geometry is not None:  # the best frontal comes first
+                    focus = found.geometry.box_to_display(region)
                 st.plotly_chart(
-                    viewer.figure(found.image, focus=found.geometry.box_to_display(region) if here else None),
+                    viewer.figure(found.image, focus=focus),
                     key=f"figure-{draft.draft_id}-{number}",
                     height="stretch",
                     theme=None,
@@ -169,7 +171,7 @@ def _steps(draft: Draft, stops: list[str], focus: str) -> None:
 
 
 def _evidence(draft: Draft, focus: str) -> None:
-    """Show every link of the sentence or omission in focus, contradictions first, then by strength."""
+    """Show every link of the sentence or omission in focus, in groups by relation, the strongest first."""
     found = _focused(draft, focus)
     if found is None:
         return
@@ -182,8 +184,15 @@ def _evidence(draft: Draft, focus: str) -> None:
         st.html(
             cards.notice("No evidence", "No sentence of a retrieved report speaks for or against this.", kind="info")
         )
-    for link in sorted(found.links, key=lambda link: (link.relation is Relation.SUPPORTS, -link.strength)):
-        st.html(_evidence_html(draft, link))
+    order = [Relation.SUPPORTS, Relation.CONTRADICTS]
+    if getattr(found, "status", None) is Status.CONTRADICTED:  # what made the status stands first
+        order.reverse()
+    for relation in order:
+        links = [link for link in found.links if link.relation is relation]
+        if links:
+            st.html(cards.group_title(relation, links))
+        for link in sorted(links, key=lambda link: -link.strength):
+            st.html(_evidence_html(draft, link))
 
 
 def _focused(draft: Draft, focus: str) -> DraftSentence | Omission | None:

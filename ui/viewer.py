@@ -84,10 +84,10 @@ def windowed(pixels: np.ndarray, preset: Preset) -> np.ndarray:
         values = (values - low) / max(float(high - low), 1e-6)
     values = np.clip(values, 0.0, 1.0)
     if preset.gamma != 1.0:
-        values = values**preset.gamma
+        values = np.power(values, preset.gamma)
     if preset.inverted:
         values = 1.0 - values
-    return np.rint(values * 255.0).astype(np.uint8)
+    return np.asarray(np.rint(values * 255.0), dtype=np.uint8)
 
 
 def shrunk(pixels: np.ndarray, longest: int = LONGEST_SIDE) -> np.ndarray:

@@ -26,6 +26,7 @@ from radrag.optional import require
 from radrag.settings import Settings, load_settings
 
 ALLOWED_HOSTS = ("127.0.0.1", "localhost", "::1")  # a page of another name that resolves to this machine is refused
+STANDARD_ERROR = 2  # file descriptor
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
@@ -168,7 +169,8 @@ def environment(workspace: Path, script: Path) -> dict[str, str]:
 def serve(arguments: list[str], variables: dict[str, str], *, url: str, open_browser: bool) -> int:
     """Run the page until it ends or Ctrl-C; return the exit status (128 + signal for a killed child)."""
     with _terminated_by_signal():
-        child = subprocess.Popen(arguments, env=variables, stdin=subprocess.DEVNULL)
+        # What Streamlit says goes to standard error: standard output carries the address alone.
+        child = subprocess.Popen(arguments, env=variables, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR)
         try:
             if wait_until_ready(child, url):
                 click.echo(url)

@@ -135,10 +135,29 @@ def test_strength_of_not_a_number_draws_an_empty_bar():
     assert "width:100%" in cards.strength(7.0)
 
 
-def test_links_are_counted_in_words():
+def test_evidence_is_counted_by_report():
     draft = sample.draft()
     said = [cards.links_in_words(sentence.links) for sentence in draft.sentences]
-    assert said == ["2 supporting", "2 contradicting", "1 supporting", "no evidence"]
+    assert said == ["reports: 2 for", "reports: 2 against", "reports: 1 for", "no evidence"]
+    first, second = draft.sentences[:2]
+    assert cards.links_in_words(first.links + first.links + second.links) == "reports: 2 for, 2 against"
+
+
+def test_a_status_is_explained_and_evidence_of_the_other_kind_is_not_hidden():
+    supported, contradicted, partial, unsupported = sample.draft().sentences
+    assert cards.meaning(supported) == "Retrieved reports say the same."
+    assert "Read it against the image." in cards.meaning(unsupported)
+    assert "some of it" in cards.meaning(partial)
+    assert "Others" not in cards.meaning(contradicted)
+    mixed = supported.links + contradicted.links
+    assert "Others say the opposite" in cards.meaning(replace(supported, links=mixed))
+    assert "Others agree" in cards.meaning(replace(contradicted, links=mixed))
+
+
+def test_groups_of_links_count_sentences_and_reports():
+    one, two = sample.draft().sentences[0].links
+    assert "1 sentence of 1 report supports<" in cards.group_title(Relation.SUPPORTS, [one])
+    assert "3 sentences of 2 reports contradict<" in cards.group_title(Relation.CONTRADICTS, [one, two, two])
 
 
 @pytest.mark.parametrize(
