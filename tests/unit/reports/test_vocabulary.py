@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,14 @@ def test_reports_without_a_judging_code_are_not_coded():
     assert not is_coded(["No Indexing"])
     assert not is_coded([])
     assert is_coded(["No Indexing", "normal"])
+
+
+def test_the_documentation_lists_every_label():
+    text = (Path(__file__).parents[3] / "docs" / "labels.md").read_text()
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
+    for label in v.LABELS:
+        assert label.region in rows[label.name]
+        assert label.urgency.value in rows[label.name]
 
 
 def test_the_label_set_loads_without_spacy():
