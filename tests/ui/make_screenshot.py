@@ -32,7 +32,7 @@ def main() -> None:
             picture = shot(f"{server.stdout.readline().strip()}/review?draft={draft_id}", given.sentence)
         finally:
             server.terminate()
-    Image.open(io.BytesIO(picture)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.NONE).save(
         given.out, optimize=True
     )
     print(f"{given.out}: {given.out.stat().st_size:,} bytes")

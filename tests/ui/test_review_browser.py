@@ -1,5 +1,6 @@
 """The review page in a real browser: read the quote, change the window, keep the zoom, ask nothing of other hosts."""
 
+import http.client
 import os
 import signal
 import subprocess
@@ -132,3 +133,21 @@ def test_a_reader_opens_a_draft_reads_its_evidence_and_changes_the_window(server
     hosts = {urlsplit(url).hostname for url in page.asked if not url.startswith(("data:", "blob:"))}
     assert hosts == {"127.0.0.1"}
     assert listening_addresses(urlsplit(server).port) == {"0100007F"}
+
+
+def test_a_page_of_another_name_gets_no_session(server):
+    port = urlsplit(server).port
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+    }
+    answers = {}
+    for host in ("127.0.0.1", "rebound.example"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        address = {"Host": f"{host}:{port}", "Origin": f"http://{host}:{port}"}
+        connection.request("GET", "/_stcore/stream", headers={**upgrade, **address})
+        answers[host] = connection.getresponse().status
+        connection.close()
+    assert answers == {"127.0.0.1": 101, "rebound.example": 403}
