@@ -2,9 +2,9 @@
 
 Names are Title Case. The first fourteen are CheXpert's (Irvin et al. 2019, table 1), the next seven NIH ChestX-ray14's
 (Wang et al. 2017) that CheXpert lacks, the rest are frequent codes of the Indiana University collection and findings a
-reader must not miss. ``parents`` follow the CheXpert hierarchy (figure 1 of the paper), extended in the same spirit (pneumonia
-hangs under opacity, not under consolidation, since who denies a consolidation does not deny every pneumonia):
-a positive finding implies its parents, a denied finding denies its children.
+reader must not miss. ``parents`` follow the CheXpert hierarchy (figure 1 of the paper), extended in the same spirit: a
+positive finding implies its parents, a denied finding denies its children. Pneumonia hangs under opacity, not under
+consolidation, since who denies a consolidation does not deny every pneumonia.
 """
 
 from __future__ import annotations

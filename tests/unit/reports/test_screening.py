@@ -94,3 +94,16 @@ def test_communication_and_advice(text):
 
 def test_a_finding_is_no_communication():
     assert not screening.is_communication("Small left effusion.")
+
+
+@pytest.mark.parametrize(
+    ("text", "fit"),
+    [
+        ("Small left effusion.", True),
+        ("Stable effusion.", False),
+        ("XXXX effusion.", False),
+        ("Seen by Dr. Ames.", False),
+    ],
+)
+def test_only_plain_statements_are_fit_for_another_patients_draft(text, fit):
+    assert screening.is_fit_for_draft(text) is fit
