@@ -54,8 +54,10 @@ def sides(tagged: Tagged, found: list[Mention]) -> list[Side]:
     second finding with a modifier of its own ("emphysema and a small nodule on the left") keeps its side to itself.
     """
     tags = [
-        tag for tag in tagged.attributes.get("side", []) if "not" not in tagged.words[max(0, tag.start - 3) : tag.start]
-    ]  # "on the right and not on the left"
+        tag
+        for tag in tagged.attributes.get("side", [])
+        if {"not", "none"}.isdisjoint(tagged.words[max(0, tag.start - 3) : tag.start])
+    ]  # "on the right and not on the left", "… none on the left"
     own = [windows(tagged, mention, found) for mention in found]
     result = [
         _side({tag.value for tag in _within(tags, left, range(mention.start, mention.end), right)})

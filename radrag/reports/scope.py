@@ -117,7 +117,7 @@ def reach(tagged: Tagged, cue: tuple[int, int], end: int, *, doubt: bool = False
         word = words[n]
         if removes and word not in FINITE and word not in _BARE_LIST_ENDS:
             continue
-        if word in _BARE_LIST_ENDS and n > cue[1] and words[n - 1] not in _GOES_ON:
+        if word in _BARE_LIST_ENDS and words[n - 1] not in _GOES_ON:
             return n
         if predicate and word in {"the", "there"} and any(other in FINITE for other in words[n + 1 : end]):
             return n  # "no pneumothorax is seen the lungs are large": a new sentence without a stop
@@ -144,11 +144,12 @@ def reach(tagged: Tagged, cue: tuple[int, int], end: int, *, doubt: bool = False
 def _affirms(tagged: Tagged, start: int, end: int) -> str:
     """Whether the item that begins at ``start`` is stated as there: by an article, a size, a side, a normal state."""
     first = tagged.words[start]
-    for tag in tagged.concepts:
-        if start <= tag.start < end:
-            if tag.kind == "state" and tag.value in {"normal", "inflated"}:
-                return "state"
-            break
+    item = next((n for n in range(start, end) if tagged.words[n] in _JOIN | _OR), end)
+    if any(
+        tag.kind == "state" and tag.value in {"normal", "inflated"} and start <= tag.start < item
+        for tag in tagged.concepts
+    ):
+        return "state"
     if first in _AFFIRMS:
         return "word"
     for kind in ("severity", "change"):
@@ -194,7 +195,7 @@ def _cued(
     return any(
         target.end <= cue[0]
         and cue[1] <= end
-        and not (doubt and _leads(tagged.words, cue, end))
+        and not _leads(tagged.words, cue, end)
         and not any(word in FINITE for word in tagged.words[target.end : cue[0] - 1])
         and _in_subject(tagged, target, cue[0])
         for cue in both[1]
@@ -211,8 +212,8 @@ def _in_subject(tagged: Tagged, target: Tag, cue: int) -> bool:
 
 
 def _leads(words: list[str], cue: tuple[int, int], end: int) -> bool:
-    """Whether a one-word doubt speaks of what follows ("opacity with possible infiltrate"), not of what precedes."""
-    closes = cue[1] >= end or words[cue[1]] in {",", ".", ";", "and", "but", "?", ")"}
+    """Whether a one-word cue speaks of what follows ("opacity with possible infiltrate"), not of what precedes."""
+    closes = cue[1] >= end or words[cue[1]] in {",", ".", ";", "and", "but", "?", ")", "with", "since"}
     adjective = cue[1] - cue[0] == 1 or " ".join(words[cue[0] : cue[1]]) in ADJECTIVES_OF_DOUBT
     return adjective and not closes and words[cue[0]] not in {"versus", "vs"}
 

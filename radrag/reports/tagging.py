@@ -175,4 +175,6 @@ def _cues(
         for start, end in _spans(preceding)
         if not any(first <= start and end <= last and (first, last) != (start, end) for first, last in after)
     ]
-    return before, [span for span in after if not any(b[0] <= span[0] and span[1] <= b[1] for b in before)]
+    return before, [
+        span for span in after if not any(b != span and b[0] <= span[0] and span[1] <= b[1] for b in before)
+    ]
