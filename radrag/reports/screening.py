@@ -32,7 +32,7 @@ _NO_COMPARISON = _any_of(
 _TOKEN = _any_of(
     r"X{3,}",
     r"_{2,}",
-    r"\[\*\*.*?\*\*\]",
+    r"\[\*\*.{0,200}?\*\*\]",
     r"\[(?:redacted|name|date|phi)\]",
     r"<(?:name|date|id|phi)>",
     flags=re.I | re.S,
@@ -55,7 +55,7 @@ _IDENTIFIER = _any_of(
     r"\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b",  # telephone and record numbers
     r"\(\d{3}\)\s?\d{3}-\d{4}",
     r"\b\d{7,}\b",
-    r"[\w.+-]+@[\w-]+\.\w+",
+    r"\b[\w.+-]{1,64}@[\w-]{1,64}\.\w+",
     r"\b\d{1,3}\s?-?\s?(?i:year|yr)s?\s?-?\s?(?i:old)\b",  # an age
     flags=0,
 )

@@ -28,7 +28,7 @@ _CAPITALISED = "Findings|Impression|Indication|Comparison|Technique"
 _HEADER = re.compile(
     rf"(?:^[ \t#*]*(?P<line>{_ANY})(?:[ \t]+AND[ \t]+(?P<second>{_ANY})|[ \t]*/[ \t]*(?:{_ANY}))?[ \t*]*:[*]*)"
     r"|(?:^[ \t]*(?P<bare>(?-i:FINDINGS|IMPRESSION|INDICATION|COMPARISON|TECHNIQUE|HISTORY|CONCLUSION))[ \t]*$)"
-    rf"|(?:(?<=[\s.;,)])(?P<inline>(?-i:[A-Z][A-Z -]{{2,}}[A-Z]|{_CAPITALISED}))[ \t]*:)",
+    rf"|(?:(?<=[\s.;,)])(?P<inline>(?-i:[A-Z][A-Z -]{{2,30}}[A-Z]|{_CAPITALISED}))[ \t]*:)",
     re.I | re.M,
 )
 
