@@ -60,7 +60,10 @@ def stretch(image: FloatImage) -> FloatImage:
     low, high = np.percentile(image[::step, ::step], PERCENTILES)
     if high - low < 1e-6:
         return np.zeros_like(image)
-    return np.clip((image - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32, copy=False)
+    scaled: FloatImage = np.clip((image - np.float32(low)) / np.float32(high - low), 0, 1).astype(
+        np.float32, copy=False
+    )
+    return scaled
 
 
 def to_square(image: FloatImage, size: int) -> torch.Tensor:
@@ -88,3 +91,25 @@ def to_square(image: FloatImage, size: int) -> torch.Tensor:
     top, left = (size - shape[0]) // 2, (size - shape[1]) // 2
     padded = functional.pad(pixels, (left, size - shape[1] - left, top, size - shape[0] - top))
     return padded[0].clamp_(0, 1)
+
+
+def centre_square(image: FloatImage, size: int) -> torch.Tensor:
+    """Bring one display image to ``size`` by ``size`` pixels as torchxrayvision does: centre crop, antialiased resize.
+
+    Args:
+        image: float32 [rows, columns] in [0, 1].
+        size: side of the result in pixels.
+
+    Returns:
+        float32 [1, size, size] in [0, 1].
+    """
+    import torch
+    from torch.nn import functional
+
+    rows, columns = image.shape
+    side = min(rows, columns)
+    top, left = (rows - side) // 2, (columns - side) // 2
+    cropped = np.ascontiguousarray(image[top : top + side, left : left + side])
+    pixels = torch.from_numpy(cropped)[None, None]
+    resized = functional.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return resized[0].clamp_(0, 1)

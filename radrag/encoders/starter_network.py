@@ -1,22 +1,26 @@
 """The starter's network: EfficientNet-Lite2 stages, pooled, standardised, with one linear layer per output.
 
-Needs torch and timm, so it is imported only when a starter is loaded or trained. The ImageNet top layer is left
-out: on NIH images the earlier stages tell findings apart better than the last one (docs/model_cards/starter.md).
+Needs torch and timm, so it is imported only when a starter is loaded or trained. Each stage is pooled over a 3 by 3
+grid, since where a density lies says what it is, and the ImageNet top layer is left out: on NIH images the earlier
+stages tell findings apart better than the last one (docs/model_cards/starter.md has the comparison).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import timm
 import torch
 from torch import nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 ARCHITECTURE = "tf_efficientnet_lite2"
 INPUT_SIZE = 256
-POOLED_STAGES = (3, 4, 5, 6)
-POOLED = 2 * (88 + 120 + 208 + 352)
-"""Mean and maximum of the stages' channels (EfficientNet-Lite2)."""
+FIRST_POOLED = 1
+GRID = 3
+POOLED = (GRID * GRID + 1) * (24 + 48 + 88 + 120 + 208 + 352)
+"""Per channel of stages 1 to 6 (EfficientNet-Lite2): mean of each grid cell and maximum of all."""
 DIMENSION = 256
 OUTPUTS = 15
 
@@ -27,31 +31,38 @@ class StarterNetwork(nn.Module):
     Input is float32 [n, 1, s, s] in [-1, 1]; the three ImageNet input channels are summed into one.
     """
 
+    pool_mean: torch.Tensor
+    pool_scale: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
-        model = timm.create_model(ARCHITECTURE, pretrained=False, in_chans=1, num_classes=0)
+        model: Any = timm.create_model(ARCHITECTURE, pretrained=False, in_chans=1, num_classes=0)
         self.stem = nn.Sequential(model.conv_stem, model.bn1)
-        self.stages = model.blocks
+        self.stages: nn.Sequential = model.blocks
         self.register_buffer("pool_mean", torch.zeros(POOLED))
         self.register_buffer("pool_scale", torch.ones(POOLED))
-        self.embedding = nn.Linear(POOLED, DIMENSION, bias=False)
+        self.embedding = nn.Linear(POOLED, DIMENSION)
         self.heads = nn.Linear(POOLED, OUTPUTS)
 
     def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the pooled stages, standardised, float32 [n, POOLED], and the last feature map [n, 352, s/32, s/32]."""
+        """Return the pooled, standardised stages, float32 [n, POOLED], and the last map [n, 352, s/32, s/32]."""
         hidden = self.stem(pixels)
         pooled = []
         for number, stage in enumerate(self.stages):
             hidden = stage(hidden)
-            if number in POOLED_STAGES:
-                pooled += [hidden.mean((2, 3)), hidden.amax((2, 3))]
+            if number >= FIRST_POOLED:
+                pooled += [adaptive_avg_pool2d(hidden, GRID).flatten(1), hidden.amax((2, 3))]
         standardised = (torch.cat(pooled, dim=1).float() - self.pool_mean) * self.pool_scale
         return standardised, hidden
+
+    def outputs(self, pooled: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return embedding [n, DIMENSION] (not yet unit) and probabilities [n, OUTPUTS] of pooled features."""
+        return self.embedding(pooled), torch.sigmoid(self.heads(pooled))
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return embedding [n, DIMENSION] (not yet unit), probabilities [n, OUTPUTS] and the last feature map."""
         pooled, maps = self.features(pixels)
-        return self.embedding(pooled), torch.sigmoid(self.heads(pooled)), maps
+        return *self.outputs(pooled), maps
 
 
 def empty_network() -> StarterNetwork:
@@ -69,7 +80,7 @@ def fill(network: StarterNetwork, state: Mapping[str, torch.Tensor]) -> StarterN
     single = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     network.load_state_dict(single, assign=True)
     network.requires_grad_(requires_grad=False)
-    return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 def packed(network: StarterNetwork) -> dict[str, torch.Tensor]:

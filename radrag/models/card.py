@@ -110,7 +110,8 @@ class ModelCard:
                 hint="Use the card that came with the weights.",
             )
         tuples = ("value_range", "labels", "trained", "limits")
-        return cls(**{name: tuple(value) if name in tuples else value for name, value in values.items()})
+        fields: dict[str, Any] = {name: tuple(value) if name in tuples else value for name, value in values.items()}
+        return cls(**fields)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -98,7 +98,7 @@ def _read_pickle(path: Path) -> object:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path.name} holds Python objects besides tensors; loading it could run code and is refused.",
-            hint="Convert it where you trust it: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors').",
+            hint="Convert it where you trust it, with safetensors.torch.save_file(model.state_dict(), FILE).",
         ) from error
     except (RuntimeError, EOFError, OSError) as error:
         raise WeightsError(f"{path.name} is damaged: {error}.", hint="Get the file again.") from error

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
 
-SPECIFICITY_FLOOR = 0.90
+SPECIFICITY_FLOOR = 0.95
 """Thresholds keep at least this specificity: false findings in a draft cost the reader more than a missed hint."""
 
 
@@ -22,6 +22,25 @@ def balanced(targets: Matrix) -> tuple[Matrix, Matrix]:
     mean = targets.mean(axis=0, keepdims=True)
     positive, negative = targets * 0.5 / mean, (1 - targets) * 0.5 / (1 - mean)
     return positive / (positive + negative), positive + negative
+
+
+def distilled(labels: Matrix, soft: Matrix) -> Matrix:
+    """Blend hard labels with another network's probabilities (Hinton et al. 2015), half and half.
+
+    The square root lifts the small probabilities that a network gives rare findings.
+
+    Args:
+        labels: [n, l] of 0 and 1.
+        soft: [n, k] in [0, 1] for the first k ≤ l columns; NaN where that network was not run.
+
+    Returns:
+        [n, l] in [0, 1]; the labels themselves where nothing softer is known.
+    """
+    blended = labels.copy()
+    columns = blended[:, : soft.shape[1]]
+    known = ~np.isnan(soft)
+    columns[known] = 0.5 * columns[known] + 0.5 * np.sqrt(soft[known])
+    return blended
 
 
 def fit_heads(features: Matrix, targets: Matrix, *, strength: float, iterations: int = 200) -> tuple[Matrix, Matrix]:
@@ -76,7 +95,7 @@ def platt(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> tu
     Returns:
         scale (at least 0.05, so that the order never turns round) and shift.
     """
-    from scipy.optimize import minimize
+    from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     positives, negatives = truth.sum(), (1 - truth).sum()
     target = np.where(truth > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))

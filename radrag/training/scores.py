@@ -10,7 +10,7 @@ Vector = npt.NDArray[np.float64]
 
 def auc(truth: Vector, score: Vector) -> float:
     """Area under the ROC curve by mid-ranks (Mann-Whitney); NaN when a class is missing."""
-    from scipy.stats import rankdata
+    from scipy.stats import rankdata  # type: ignore[import-untyped]
 
     positives = float(truth.sum())
     negatives = truth.size - positives

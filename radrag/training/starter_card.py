@@ -61,6 +61,9 @@ def label_metrics(
         name: round(float(np.mean([row[name] for row in findings])), 4)
         for name in ("auc", "auc_nearest_neighbour", "auc_constant", "sensitivity", "specificity", "calibration_error")
     }
+    called = np.array([probabilities[rows, column] >= thresholds[label] for column, label in enumerate(LABELS[:-1])])
+    normal = data.labels[rows, -1] == 1
+    table["mean of 14"]["false_findings_per_normal_image"] = round(float(called[:, normal].sum(axis=0).mean()), 4)
     return table
 
 

@@ -1,0 +1,70 @@
+"""The label table is read whole or refused with the reason."""
+
+import numpy as np
+import pytest
+
+from radrag.errors import CorpusError
+from radrag.training.nih import COLUMNS, LABELS, read_labels
+from radrag.training.starter import fold_numbers, main
+
+HEADER = ["image", "patient", "split", *COLUMNS, *(f"chexnet_{column}" for column in COLUMNS)]
+
+
+def write(folder, rows, header=HEADER):
+    (folder / "images").mkdir(exist_ok=True)
+    for row in rows:
+        (folder / "images" / row[0]).touch()
+    lines = [",".join(header), *(",".join(row) for row in rows)]
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+
+
+def row(name, patient, split="train", mass="0", soft=""):
+    labels = ["1" if column == "Mass" and mass == "1" else "0" for column in COLUMNS]
+    return [name, patient, split, *labels, *([soft] * len(COLUMNS))]
+
+
+def test_rows_become_labels_and_soft_labels(tmp_path):
+    write(tmp_path, [row("a.jpg", "1", mass="1", soft="0.5"), row("b.jpg", "2", "val")])
+    data = read_labels(tmp_path)
+    assert [LABELS[column] for column in np.flatnonzero(data.labels[0])] == ["Mass"]
+    assert [LABELS[column] for column in np.flatnonzero(data.labels[1])] == ["No Finding"]
+    assert data.validation.tolist() == [False, True]
+    assert (data.soft[0] == 0.5).all()
+    assert np.isnan(data.soft[1]).all()
+
+
+def test_missing_data_say_what_is_wanted(tmp_path, capsys):
+    with pytest.raises(CorpusError, match=r"no labels\.csv"):
+        read_labels(tmp_path)
+    assert main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "labels.csv" in capsys.readouterr().err
+
+
+def test_missing_columns_are_named(tmp_path):
+    write(tmp_path, [], header=[name for name in HEADER if name not in ("Mass", "split")])
+    with pytest.raises(CorpusError, match="Mass, split"):
+        read_labels(tmp_path)
+
+
+def test_missing_images_are_counted(tmp_path):
+    write(tmp_path, [row("a.jpg", "1"), row("b.jpg", "2")])
+    (tmp_path / "images" / "b.jpg").unlink()
+    with pytest.raises(CorpusError, match=r"1 of 2 images are missing, the first is b\.jpg"):
+        read_labels(tmp_path)
+
+
+def test_a_patient_on_both_sides_is_refused(tmp_path):
+    write(tmp_path, [row("a.jpg", "1"), row("b.jpg", "1", "val")])
+    with pytest.raises(CorpusError, match="both sides"):
+        read_labels(tmp_path)
+
+
+def test_no_patient_is_in_two_folds(tmp_path):
+    rows = [row(f"{n}.jpg", str(n // 3), "val" if n >= 90 else "train", mass=str(n % 2)) for n in range(120)]
+    write(tmp_path, rows)
+    data = read_labels(tmp_path)
+    folds = fold_numbers(data, seed=0)
+    assert (folds[90:] == -1).all()
+    assert set(folds[:90]) == set(range(5))
+    for patient in set(data.patients[:90]):
+        assert len({fold for fold, name in zip(folds, data.patients, strict=True) if name == patient}) == 1
