@@ -4,15 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-REQUIRE_ALL = os.environ.get("RADRAG_REQUIRE_ALL") == "1"
-
-
-def missing(what: str) -> None:
-    """Skip the test for want of ``what``; under RADRAG_REQUIRE_ALL=1 fail instead."""
-    if REQUIRE_ALL:
-        pytest.fail(f"RADRAG_REQUIRE_ALL=1, and this is missing: {what}")
-    pytest.skip(f"missing: {what}")
+from support import missing
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +28,7 @@ def sample_radiograph() -> Path:
 def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the IU reports, their index and the saved demo draft, made once for all test processes.
 
-    Tests only read it, or add drafts; a test that changes more makes a workspace of its own.
+    Tests only read it; one that writes takes ``own_workspace``.
     """
     import fcntl
 
@@ -59,3 +51,11 @@ def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
             workspace.store.close()
             (folder / "ready").touch()
     return folder
+
+
+@pytest.fixture
+def own_workspace(demo_workspace: Path, tmp_path: Path) -> Path:
+    """A copy of the demo workspace that the test may change."""
+    import shutil
+
+    return Path(shutil.copytree(demo_workspace, tmp_path / "workspace"))

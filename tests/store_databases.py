@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import missing
+from support import missing
 
 
 def programs() -> Path | None:

@@ -16,12 +16,7 @@ from pathlib import Path
 from radrag.domain import Change, Finding, Polarity, Sentence, Severity, Side
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GenerationRequest, GeneratorCard
 from radrag.generation.phrases import plain_list, plain_statement
-from radrag.reports.screening import (
-    has_deidentification_token,
-    has_identifier,
-    is_communication,
-    is_comparison,
-)
+from radrag.reports.screening import is_fit_for_draft
 from radrag.reports.vocabulary import ancestors, descendants, report_order
 from radrag.retrieval.query import WORDINGS
 
@@ -96,8 +91,8 @@ def _candidate(sentence: Sentence, order: int) -> _Candidate | None:
     """Return the sentence with what it states, or None where it must not be drafted."""
     if not sentence.findings or len(sentence.text.split()) > MAX_WORDS:
         return None
-    if not _fit(sentence.text):
-        return None
+    if not is_fit_for_draft(sentence.text):
+        return None  # comparisons speak of that patient's films, not of this one's
     if any(finding.polarity is Polarity.UNCERTAIN for finding in sentence.findings):
         return None
     if any(finding.change is not Change.NONE for finding in sentence.findings):
@@ -109,16 +104,6 @@ def _candidate(sentence: Sentence, order: int) -> _Candidate | None:
         frozenset(_labels(sentence.findings, Polarity.NEGATIVE)),
         not any(_detailed(finding) for finding in sentence.findings if finding.polarity is Polarity.POSITIVE)
         and not any(character.isdigit() for character in ENUMERATOR.sub("", sentence.text)),
-    )
-
-
-def _fit(text: str) -> bool:
-    """Whether a sentence of another patient's report may stand in this one.
-
-    Comparisons never may, with or without a prior study: they speak of that patient's films, not of this one's.
-    """
-    return not (
-        has_deidentification_token(text) or has_identifier(text) or is_communication(text) or is_comparison(text)
     )
 
 

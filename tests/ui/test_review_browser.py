@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import review_sample as sample
+from support import missing
 
 from radrag.dicom.read import load_image
 
@@ -51,12 +52,10 @@ def server(fill_workspace, review_workspace, sample_radiograph) -> Iterator[str]
 
 
 @pytest.fixture
-def page(tmp_path, pytestconfig):
+def page(tmp_path):
     """A browser page with a profile of its own, and what it asked for and complained about."""
     if not CHROMIUM.exists():
-        # By its path: "import conftest" finds whichever folder's was loaded last.
-        shared = pytestconfig.pluginmanager.get_plugin(str(Path(__file__).parents[1] / "conftest.py"))
-        shared.missing("Chromium (Debian package chromium)")
+        missing("Chromium (Debian package chromium)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
