@@ -200,11 +200,11 @@ def train(data: LabelledImages, out: Path, *, seed: int) -> None:
     path.chmod(0o644)
     with torch.inference_mode():
         final = fill(empty_network(), stored)
-        vectors, probabilities = final.outputs(torch.from_numpy(standardised).float())
+        probabilities = final.outputs(torch.from_numpy(standardised).float())[1]
     write_card(
         out / "starter.json",
         data,
-        vectors=torch.nn.functional.normalize(vectors).numpy(),
+        imagenet=standardised,
         probabilities=probabilities.double().numpy(),
         thresholds=thresholds,
         sha256=sha256_of(path),

@@ -71,15 +71,16 @@ def write_card(
     path: Path,
     data: LabelledImages,
     *,
-    vectors: npt.NDArray[np.float32],
+    imagenet: npt.NDArray[np.float64],
     probabilities: npt.NDArray[np.float64],
     thresholds: Mapping[str, float],
     sha256: str,
     size_bytes: int,
 ) -> ModelCard:
-    """Evaluate on ``val`` and write the card as JSON."""
+    """Evaluate on ``val`` and write the card as JSON; the baseline is the nearest image by ``imagenet`` features."""
     training = ~data.validation
-    nearest = scores.nearest_neighbour_scores(vectors[training], data.labels[training], vectors[data.validation])
+    unit = (imagenet / np.linalg.norm(imagenet, axis=1, keepdims=True)).astype(np.float32)
+    nearest = scores.nearest_neighbour_scores(unit[training], data.labels[training], unit[data.validation])
     card = ModelCard(
         name="starter",
         version=VERSION,
