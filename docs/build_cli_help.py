@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from radrag.cli.main import cli
 
 TARGET = Path(__file__).with_name("cli.md")

@@ -146,3 +146,47 @@ def test_the_undamaged_originals_are_read(originals, tmp_path):
             found[name] = refusal.code
     assert found.pop("SC_rgb_jpeg_dcmtk.dcm") == "colour_photograph"
     assert set(found.values()) == {"read"}, found
+
+
+def test_damaged_files_are_drafted_or_refused_and_nothing_else(originals, tmp_path, demo_workspace):
+    import jsonschema
+
+    from radrag.export.draft_json import draft_schema, draft_to_dict
+    from radrag.settings import load_settings
+    from radrag.workspace import Workspace
+
+    drafter = Workspace(load_settings(workspace=demo_workspace)).drafter
+    luck = random.Random(7)
+    names = sorted(originals)
+    drafted = refused = 0
+    for number in range(COPIES):
+        path = tmp_path / "damaged.dcm"
+        path.write_bytes(mutate(originals[names[number % len(names)]], luck))
+        studies, refusals = find_studies([path], salt="s")
+        loaded = [load_study(files) for files in studies]
+        for study in loaded:
+            if study.images:
+                jsonschema.validate(draft_to_dict(drafter.draft(study)), draft_schema())
+                drafted += 1
+        refused += len(refusals) + sum(len(study.refusals) for study in loaded)
+    assert drafted + refused == COPIES
+    assert min(drafted, refused) > COPIES / 10
+
+
+def test_a_folder_of_damaged_files_is_drafted_by_the_command_without_a_traceback(
+    originals, tmp_path, demo_workspace, capsys
+):
+    import json
+
+    from radrag.cli.main import run
+
+    luck = random.Random(8)
+    for number in range(40):
+        (tmp_path / f"{number:03d}.dcm").write_bytes(mutate(originals["explicit"], luck))
+    code = run(["--workspace", str(demo_workspace), "draft", str(tmp_path), "--json"])
+    shown = capsys.readouterr()
+    assert code == 1
+    assert "Traceback" not in shown.err
+    assert "Internal error" not in shown.err
+    assert all(json.loads(line)["schema"] == "radrag.draft/1" for line in shown.out.splitlines())
+    assert shown.out
