@@ -39,7 +39,7 @@ review: $(VENV)/.demo  ## open the review screen
 
 test: $(VENV)/.dev  ## run the tests
 	@$(BIN)/coverage erase
-	@$(BIN)/python -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev  ## check format, style, types and layers
 	@$(BIN)/ruff format --check $(SOURCES)

