@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import radrag
-from radrag.corpus.vectors import label_vector, report_labels, searchable_text
+from radrag.corpus.vectors import LABEL_DIMENSION, case_vector, report_labels, searchable_text
 from radrag.domain import Case, Sentence
 from radrag.encoders.base import TextEncoder
 from radrag.errors import BadIndex, CorpusError
@@ -30,7 +30,7 @@ class IndexedCase:
     """What an index remembers of a case: enough to exclude and to explain it.
 
     Attributes:
-        labels: label → 1 (stated) or 0.5 (possible).
+        labels: label → 1 (stated), 0.5 (possible) or -1 (denied).
     """
 
     patient_key: str
@@ -83,7 +83,7 @@ def build_snapshot(
 
 
 def _write(store: Store, encoder: TextEncoder, folder: Path, progress: Callable[[int], object] | None) -> Manifest:
-    channels: dict[str, VectorIndex] = {LABELS: FaissIndex(len(NAMES)), TEXT: FaissIndex(encoder.card.dimension)}
+    channels: dict[str, VectorIndex] = {LABELS: FaissIndex(LABEL_DIMENSION), TEXT: FaissIndex(encoder.card.dimension)}
     indexed: dict[str, IndexedCase] = {}
     corpora: dict[str, int] = {}
     batch: list[Case] = []
@@ -146,7 +146,7 @@ def _add(
         return
     ids = [case.case_id for case in held]
     labels = [report_labels(sentences[name]) for name in ids]
-    channels[LABELS].add(ids, np.stack([label_vector(found) for found in labels]))
+    channels[LABELS].add(ids, np.stack([case_vector(found) for found in labels]))
     channels[TEXT].add(ids, encoder.encode([searchable_text(case.sections) for case in held]))
     for case, found in zip(held, labels, strict=True):
         indexed[case.case_id] = IndexedCase(case.patient_key, found)

@@ -24,7 +24,6 @@ from radrag.models.weights import load_state, sha256_of, verify
 if TYPE_CHECKING:
     import torch
     from tokenizers import Tokenizer
-    from transformers import BertModel
 
 PACKAGE = "all_minilm_l6_v2"
 FOLDER = "all-minilm-l6-v2"
@@ -131,7 +130,7 @@ def _extract(archive: Path, target: Path) -> None:
             )
 
 
-def _bert(folder: Path) -> BertModel:
+def _bert(folder: Path) -> Any:
     """Return the network with the weights of an unpacked, verified folder; its pooling layer is not used.
 
     From the model's own file of transformers: the package's front door costs seconds more to import.
@@ -140,18 +139,17 @@ def _bert(folder: Path) -> BertModel:
     from transformers.models.bert.modeling_bert import BertModel
 
     config = BertConfig(**json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-    network: Any = BertModel(config, add_pooling_layer=False)  # transformers' own decorators hide its types
+    network = BertModel(config, add_pooling_layer=False)
     network.load_state_dict(load_state(folder / WEIGHTS), strict=False)  # the pooling layer's weights are left over
-    loaded: BertModel = network.eval().requires_grad_(requires_grad=False)
-    return loaded
+    network.requires_grad_(requires_grad=False)
+    return network.train(mode=False)
 
 
 class MiniLM:
     """all-MiniLM-L6-v2: 384-dimensional unit vectors of sentences and short reports."""
 
-    def __init__(self, network: BertModel, tokenizer: Tokenizer, *, device: str = "cpu") -> None:
-        self._network: Any = network
-        self._network.to(device)
+    def __init__(self, network: Any, tokenizer: Tokenizer, *, device: str = "cpu") -> None:
+        self._network = network.to(device)
         self._tokenizer = tokenizer
         self._device = device
 

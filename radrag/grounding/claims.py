@@ -122,6 +122,8 @@ def _judge_attributes(claim: Finding, evidence: Finding, strength: float) -> Jud
             strength *= 0.6
         elif _DIRECTION[claim.change] != _DIRECTION[evidence.change]:
             return Judgement(Relation.CONTRADICTS, 0.6, direct=False)
+    elif claim.change is not evidence.change:
+        strength *= 0.95  # "smaller than before" is there, but says it of another time
     return Judgement(Relation.SUPPORTS, strength)
 
 

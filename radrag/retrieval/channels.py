@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from radrag.corpus.vectors import label_vector
+from radrag.corpus.vectors import query_vector
 from radrag.encoders.base import TextEncoder
 from radrag.index.base import Neighbour, VectorIndex
 from radrag.retrieval.query import Query
@@ -32,10 +32,10 @@ class LabelChannel:
         self._index = index
 
     def search(self, query: Query, k: int) -> list[Neighbour]:
-        """Rank by the sum of the query's weights over the labels that a report states."""
+        """Rank by what a report states of what is wanted, less what it denies of it."""
         if not query.weights:
             return []
-        return self._index.search(label_vector(query.weights)[None], k)[0]
+        return self._index.search(query_vector(query.weights)[None], k)[0]
 
 
 class TextChannel:

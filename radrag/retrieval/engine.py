@@ -12,7 +12,11 @@ from radrag.index.manifest import Manifest
 from radrag.reports.vocabulary import NAMES, report_order
 from radrag.retrieval.channels import Channel, LabelChannel, TextChannel
 from radrag.retrieval.fusion import Fused, reciprocal_rank
-from radrag.retrieval.query import Query
+from radrag.retrieval.query import WORDINGS, Query
+from radrag.retrieval.selection import select
+
+WEIGHTS = {"labels": 2.0, "text": 1.0}
+"""Weights of the channels in fusion: sentence embeddings hardly tell "no effusion" from "effusion", labels do."""
 
 DEPTH = 200
 """How many cases each channel hands to fusion, before exclusions; several times the hits that are asked for."""
@@ -49,10 +53,16 @@ class Retriever:
             found = self._search_channel(channel, query, max(k, DEPTH))
             if found:
                 lists[channel.name] = found
+        wanted = [label for label in query.findings if label != NO_FINDING]
+        chosen = select(reciprocal_rank(lists, weights=WEIGHTS), k, wanted, self._states)
         return tuple(
             Hit(item.id, rank, item.score, item.channels, self._why(item, query, lists))
-            for rank, item in enumerate(reciprocal_rank(lists)[:k], start=1)
+            for rank, item in enumerate(chosen, start=1)
         )
+
+    def _states(self, case_id: str, label: str) -> bool:
+        labels = self._snapshot.cases[case_id].labels
+        return any(labels.get(name, 0) > 0 for name in (label, *WORDINGS.get(label, ())))
 
     def _search_channel(self, channel: Channel, query: Query, depth: int) -> list[tuple[str, float]]:
         """Search deeper until enough cases are left after the exclusions, or there are no more."""
@@ -71,7 +81,9 @@ class Retriever:
 
     def _why(self, item: Fused, query: Query, lists: Mapping[str, Sequence[tuple[str, float]]]) -> str:
         """Say in one line what the case shares with the query, what it lacks, and how each channel ranked it."""
-        stated = self._snapshot.cases[item.id].labels
+        labels = self._snapshot.cases[item.id].labels
+        stated = [label for label, weight in labels.items() if weight > 0]
+        denied = _named(label for label, weight in labels.items() if weight < 0 and query.weights.get(label, 0) > 0)
         shared = _named(label for label in stated if query.weights.get(label, 0) > 0)
         other = _named(label for label in stated if query.weights.get(label, 0) <= 0 and query.weights)
         parts = []
@@ -79,6 +91,8 @@ class Retriever:
             parts.append(f"shares {shared}")
         if other:
             parts.append(f"also states {other}")
+        if denied:
+            parts.append(f"denies {denied}")
         for name in sorted(lists):
             place = (
                 f"rank {item.channels[name][0]}" if name in item.channels else f"not in the first {len(lists[name])}"

@@ -36,12 +36,14 @@ class Query:
     Attributes:
         weights: label → weight in [-1, 1]: above 0 wanted, below 0 unwanted; empty when labels are not searched.
         text: words to search for; empty when text is not searched.
+        findings: labels that the hits must cover between them, in no order.
         exclude_patient: patient whose own cases must not be found; empty for none.
         exclude_cases: further cases that must not be found.
     """
 
     weights: Mapping[str, float]
     text: str
+    findings: frozenset[str] = frozenset()
     exclude_patient: str = ""
     exclude_cases: frozenset[str] = field(default_factory=frozenset)
 
@@ -57,7 +59,7 @@ def query_from_image(findings: Sequence[ImageFinding], *, indication: str = "", 
     positive = sorted((label for label in margins if margins[label] > 0 and label != NO_FINDING), key=NAMES.index)
     words = ", ".join(label.lower() for label in positive)
     text = clean_text(f"{indication} {words.capitalize() + '.' if words else _NORMAL_WORDS if margins else ''}")
-    return Query(_spread(margins), text, exclude_patient)
+    return Query(_spread(margins), text, frozenset(positive), exclude_patient)
 
 
 def query_from_text(text: str, findings: Iterable[Finding] = ()) -> Query:
@@ -73,6 +75,7 @@ def joined(first: Query, second: Query) -> Query:
     return Query(
         {**first.weights, **typed},
         clean_text(f"{second.text} {first.text}"),
+        first.findings | second.findings,
         first.exclude_patient or second.exclude_patient,
         first.exclude_cases | second.exclude_cases,
     )
