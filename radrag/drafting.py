@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from radrag.domain import Draft, DraftSentence, DraftWarning, Hit, ImageFinding,
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator
 from radrag.grounding.omissions import find_omissions
 from radrag.grounding.verify import Verifier
+from radrag.reports.vocabulary import descendants, report_order
 from radrag.retrieval.engine import Retriever
 from radrag.retrieval.query import query_from_image
 
@@ -167,6 +168,14 @@ def _warnings(
     if weak:
         found.append(DraftWarning("weak_evidence", f"{len(weak)} sentence(s) are unsupported or contradicted."))
     seen = {finding.label: finding for finding in image_findings if finding.trained}
+    unseen = _denied_unseen(sentences, seen)
+    if unseen:
+        found.append(
+            DraftWarning(
+                "not_assessed",
+                f"Denied as in like cases, but the image encoder does not look for it: {', '.join(unseen)}.",
+            )
+        )
     for sentence in sentences:
         for claim in sentence.findings:
             finding = seen.get(claim.label)
@@ -178,3 +187,14 @@ def _warnings(
                         DraftWarning("image_disagrees", f"The draft {verb} {claim.label}; the image says otherwise.")
                     )
     return found
+
+
+def _denied_unseen(sentences: Sequence[DraftSentence], seen: Collection[str]) -> list[str]:
+    """Return the labels that the draft denies although the encoder looks for neither them nor any kind of them."""
+    denied = {
+        claim.label
+        for sentence in sentences
+        for claim in sentence.findings
+        if claim.polarity is Polarity.NEGATIVE and not ({claim.label} | descendants(claim.label)) & set(seen)
+    }
+    return sorted(denied, key=report_order)
