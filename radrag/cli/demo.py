@@ -24,7 +24,7 @@ VOLATILE = "created_at"
 
 
 @click.command()
-@click.option("--links", default=2, show_default=True, help="Evidence sentences shown under each sentence.")
+@click.option("--links", default=1, show_default=True, help="Evidence sentences shown under each sentence.")
 @JSON_OPTION
 @click.pass_obj
 def command(settings: Settings, links: int, as_json: bool) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--generator", metavar="NAME", help="Generator  [default: compose]")
 @click.option("--indication", default="", metavar="TEXT", help="Why the study was asked for.")
 @click.option("--hits", type=click.IntRange(1, 100), help="Cases that ground the draft  [default: 20]")
-@click.option("--links", default=2, show_default=True, help="Evidence sentences shown under each sentence.")
+@click.option("--links", default=1, show_default=True, help="Evidence sentences shown under each sentence.")
 @click.option("--save", is_flag=True, help="Keep the drafts in the workspace for review.")
 @JSON_OPTION
 @click.pass_obj

@@ -63,6 +63,6 @@ def labeler_report(scores: LabelerScores, part: str) -> str:
             header,
             table(("label", "coded", "precision", "recall", "F1"), by_label, right=(1, 2, 3, 4)),
             table(("method", "micro-F1", "macro-F1", "false positives", "labels"), methods, right=(1, 2, 3, 4)),
-            "false positives: share of reports coded normal in which any finding was found",
+            "false positives: share of reports coded normal in which a label of the table was found",
         ]
     )

@@ -19,7 +19,7 @@ Style = Callable[[str, Status | None], str]
 """(words, status or None for a heading) → the words as they are shown."""
 
 
-def draft_to_text(draft: Draft, *, width: int = 100, links: int = 2, style: Style | None = None) -> str:
+def draft_to_text(draft: Draft, *, width: int = 100, links: int = 1, style: Style | None = None) -> str:
     """Return the draft as text of at most ``width`` columns.
 
     Args:
