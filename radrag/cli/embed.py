@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ BATCH = 16
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write, ending in .npz."
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write: .npz or .parquet."
 )
 @click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
 @click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
@@ -33,14 +35,15 @@ def command(
 ) -> int:
     """Write vectors and image findings of all images in PATHS to a file.
 
-    The file has `paths` [n], `vectors` float32 [n, d] of unit norm, `labels` [l], `probabilities` float32 [n, l]
-    (NaN where the encoder was not trained) and `failed`, the paths that were refused.
+    An .npz file has `paths` [n], `vectors` float32 [n, d] of unit norm, `labels` [l], `probabilities` float32 [n, l]
+    (NaN where the encoder was not trained) and `failed`, the paths that were refused. A .parquet file has the same
+    by row: `path`, `vector`, a column a label; `failed` is in its metadata.
     """
     from radrag.dicom.read import find_studies, load_study
     from radrag.workspace import Workspace
 
-    if out.suffix != ".npz":
-        raise UsageError(f"{out}: the name must end in .npz.")
+    if out.suffix not in FORMATS:
+        raise UsageError(f"{out}: the name must end in {' or '.join(FORMATS)}.")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder.")
     changed = settings.with_changes(encoder=encoder, encoder_weights=encoder_weights)
@@ -98,12 +101,17 @@ class EmbeddingTable:
         self._waiting.clear()
 
     def write(self, out: Path, failed: list[str]) -> None:
-        """Write the table, all or nothing."""
-        import numpy as np
-
+        """Write the table, all or nothing, in the format that the name's ending says."""
         self._flush()
         part = out.with_name(out.name + ".part")
-        with part.open("wb") as file:
+        FORMATS[out.suffix](self, part, failed)
+        os.replace(part, out)
+
+    def write_npz(self, path: Path, failed: list[str]) -> None:
+        """Write numpy arrays: paths, vectors, labels, probabilities, failed."""
+        import numpy as np
+
+        with path.open("wb") as file:
             np.savez_compressed(
                 file,
                 paths=np.array(self._paths, dtype=str),
@@ -112,4 +120,24 @@ class EmbeddingTable:
                 probabilities=np.array(self._probabilities, dtype=np.float32),
                 failed=np.array(failed, dtype=str),
             )
-        os.replace(part, out)
+
+    def write_parquet(self, path: Path, failed: list[str]) -> None:
+        """Write a row an image: path, vector, a column a label; the refused paths are in the schema's metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        vectors = [vector for batch in self._vectors for vector in batch]
+        columns = {
+            "path": pa.array(self._paths, pa.string()),
+            "vector": pa.array(vectors, pa.list_(pa.float32())),
+        }
+        for number, label in enumerate(self._labels):
+            columns[label] = pa.array([row[number] for row in self._probabilities], pa.float32())
+        table = pa.table(columns).replace_schema_metadata({"failed": json.dumps(failed)})
+        pq.write_table(table, path)
+
+
+FORMATS: dict[str, Callable[[EmbeddingTable, Path, list[str]], None]] = {
+    ".npz": EmbeddingTable.write_npz,
+    ".parquet": EmbeddingTable.write_parquet,
+}

@@ -210,6 +210,19 @@ def test_vectors_of_images_are_written_with_what_was_refused(radrag, sample_radi
     assert [path.name for path in tmp_path.iterdir()] == ["v.npz"]
 
 
+def test_vectors_are_written_by_row_as_well(radrag, sample_radiograph, tmp_path):
+    import pyarrow.parquet
+
+    assert radrag("embed", sample_radiograph, "--out", tmp_path / "v.npz")[0] == 0
+    assert radrag("embed", sample_radiograph, "--out", tmp_path / "v.parquet")[0] == 0
+    rows = pyarrow.parquet.read_table(tmp_path / "v.parquet")
+    with np.load(tmp_path / "v.npz") as arrays:
+        assert rows["path"].to_pylist() == list(arrays["paths"])
+        assert np.array(rows["vector"].to_pylist(), np.float32) == pytest.approx(arrays["vectors"])
+        assert rows.column_names[2:] == list(arrays["labels"])
+    assert json.loads(rows.schema.metadata[b"failed"]) == []
+
+
 def test_verify_checks_a_report_against_a_stored_case(radrag):
     report = "FINDINGS: There is a right pleural effusion. Heart size is normal."
     code, out, _ = radrag("verify", report, "--against", "iu-xray:CXR25", "--json")
