@@ -1,7 +1,7 @@
 """Take docs/images/review.png anew: the newest draft of a workspace, 1600 by 1000 pixels.
 
 RADRAG_WORKSPACE=FOLDER radrag demo
-python tests/ui/make_screenshot.py FOLDER docs/images/review.png --sentence 2
+PYTHONPATH=tests python tests/ui/make_screenshot.py FOLDER docs/images/review.png --sentence 2
 """
 
 import argparse
