@@ -18,7 +18,7 @@ from radrag.grounding.omissions import find_omissions
 from radrag.grounding.verify import Verifier
 from radrag.reports.vocabulary import descendants, report_order
 from radrag.retrieval.engine import Retriever
-from radrag.retrieval.query import WORDINGS, query_from_image
+from radrag.retrieval.query import query_from_image, report_names
 
 if TYPE_CHECKING:
     from radrag.dicom.read import LoadedStudy
@@ -191,7 +191,7 @@ def _warnings(
 
 def _denied_unseen(sentences: Sequence[DraftSentence], seen: Collection[str]) -> list[str]:
     """Return the labels that the draft denies although the encoder looks for neither them nor any kind of them."""
-    looked_for = set(seen) | {wording for label in seen for wording in WORDINGS.get(label, ())}
+    looked_for = {name for label in seen for name in report_names(label)}
     denied = {
         claim.label
         for sentence in sentences

@@ -18,7 +18,7 @@ from radrag.generation.base import GeneratedReport, GeneratedSentence, Generatio
 from radrag.generation.phrases import plain_list, plain_statement
 from radrag.reports.screening import is_fit_for_draft
 from radrag.reports.vocabulary import ancestors, descendants, report_order
-from radrag.retrieval.query import WORDINGS
+from radrag.retrieval.query import report_names
 
 VERSION = "1"
 MAX_WORDS = 30
@@ -33,7 +33,7 @@ ENUMERATOR = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s*")
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """An evidence sentence that may be drafted as it stands."""
+    """An evidence sentence that may be drafted: what it states and denies, and whether it says no more than labels."""
 
     sentence: Sentence
     order: int
@@ -49,7 +49,7 @@ class ComposeGenerator:
         self.card = GeneratorCard(
             name="compose",
             version=VERSION,
-            sha256=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
+            sha256=_rules_sha256(),
             parameters={
                 "agreement": AGREEMENT,
                 "max_words": MAX_WORDS,
@@ -63,19 +63,26 @@ class ComposeGenerator:
             return GeneratedReport(())  # nothing was seen: what other reports deny says nothing of this patient
         positive = {finding.label for finding in request.image_findings if finding.positive} - {NO_FINDING}
         allowed = _allowed(positive)
+        absent = _agreed_absent(request.evidence) - allowed
         fitting = [
             candidate
             for order, sentence in enumerate(request.evidence)
             if (candidate := _candidate(sentence, order))
             and candidate.positive <= allowed
-            and not candidate.negative & allowed
+            and candidate.negative <= absent
         ]
         body = [candidate for candidate in fitting if candidate.sentence.section == "findings"]
         closing = [candidate for candidate in fitting if candidate.sentence.section == "impression"]
-        findings = [*_positives(positive, body, request.evidence), *_normals(body, request.evidence, allowed)]
+        findings = [*_positives(positive, body, request.evidence), *_normals(body)]
         impression = _closing_positives(positive, request.evidence) if positive else _normal_impression(closing)
         ordered = sorted(findings, key=lambda statement: statement.order)
         return GeneratedReport((*_written("findings", ordered), *_written("impression", impression)))
+
+
+def _rules_sha256() -> str:
+    """Return the hash of the rules and phrases, in place of the weights that there are none of."""
+    folder = Path(__file__).parent
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in ("compose.py", "phrases.py"))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +125,8 @@ def _detailed(finding: Finding) -> bool:
 
 def _allowed(positive: set[str]) -> set[str]:
     """Return every label that a sentence may state: the image's own, their other wordings, and what these imply."""
-    said = positive | {wording for label in positive for wording in WORDINGS.get(label, ())}
+    said = {name for label in positive for name in report_names(label)}
     return said | {parent for label in said for parent in ancestors(label)}
-
-
-def _names(label: str) -> tuple[str, ...]:
-    """Return the names under which reports state what the image label means, its own first."""
-    return (label, *WORDINGS.get(label, ()))
 
 
 def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Sequence[Sentence]) -> list[_Statement]:
@@ -137,12 +139,12 @@ def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Se
     said: set[str] = set()
     for label in sorted(positive, key=report_order):
         stating = _stating(label, evidence)
-        if said & set(_names(label)) or not stating:
+        if said & set(report_names(label)) or not stating:
             continue
         plain = [
             candidate
             for candidate in body
-            if candidate.plain and candidate.positive & set(_names(label)) and not candidate.positive & said
+            if candidate.plain and candidate.positive & set(report_names(label)) and not candidate.positive & said
         ]
         best = min(
             plain,
@@ -166,16 +168,18 @@ def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Se
 
 def _stating(label: str, evidence: Sequence[Sentence]) -> list[Sentence]:
     """Return the evidence sentences that state the finding under any of its names."""
-    return [sentence for sentence in evidence if _labels(sentence.findings, Polarity.POSITIVE) & set(_names(label))]
+    return [
+        sentence for sentence in evidence if _labels(sentence.findings, Polarity.POSITIVE) & set(report_names(label))
+    ]
 
 
 def _stated_name(label: str, stating: Sequence[Sentence]) -> str:
     """Return the label itself where any evidence uses it, else the wording that most of the evidence uses."""
     counts = {
         name: sum(name in _labels(sentence.findings, Polarity.POSITIVE) for sentence in stating)
-        for name in _names(label)
+        for name in report_names(label)
     }
-    return label if counts[label] else max(_names(label), key=lambda name: counts[name])
+    return label if counts[label] else max(report_names(label), key=lambda name: counts[name])
 
 
 def _closing_positives(positive: Iterable[str], evidence: Sequence[Sentence]) -> list[_Statement]:
@@ -184,7 +188,7 @@ def _closing_positives(positive: Iterable[str], evidence: Sequence[Sentence]) ->
     sources: list[Sentence] = []
     for label in sorted(positive, key=report_order):
         stating = _stating(label, evidence)
-        if stating and not set(names) & set(_names(label)):
+        if stating and not set(names) & set(report_names(label)):
             names.append(_stated_name(label, stating))
             sources += stating
     return [_Statement(plain_list(names), tuple(sources), (0, 0, 0))] if names else []
@@ -196,17 +200,12 @@ def _place(labels: Iterable[str], kind: int) -> tuple[int, int, int]:
     return first[0], kind, first[1]
 
 
-def _normals(body: Sequence[_Candidate], evidence: Sequence[Sentence], allowed: set[str]) -> list[_Statement]:
-    """Choose statements of absence until nothing that the evidence agrees on is left unsaid.
+def _normals(body: Sequence[_Candidate]) -> list[_Statement]:
+    """Choose statements of absence until none is left that says more.
 
     What a sentence repeats counts half against what it adds; of equals, the one that most cases share is taken.
     """
-    agreed = _agreed_absent(evidence) - allowed
-    candidates = [
-        candidate
-        for candidate in body
-        if not candidate.positive and candidate.negative and candidate.negative <= agreed
-    ]
+    candidates = [candidate for candidate in body if candidate.negative and not candidate.positive]
     same = _same_negatives(candidates)
     said: set[str] = set()
     chosen: list[_Candidate] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from radrag.domain import DraftSentence, EvidenceLink, Finding, ImageFinding, Omission, Polarity, Relation, Sentence
 from radrag.grounding.verify import link_to
 from radrag.reports.vocabulary import ancestors, report_order
-from radrag.retrieval.query import WORDINGS
+from radrag.retrieval.query import report_names
 
 MAJORITY = 0.5
 """Share of the cases that must state a finding before its absence from the draft is an omission."""
@@ -34,8 +34,7 @@ def find_omissions(
 
     omissions: dict[str, Omission] = {}
     for finding in image_findings:
-        names = {finding.label, *WORDINGS.get(finding.label, ())}
-        if finding.positive and not names & stated and finding.label != _SUMMARY:
+        if finding.positive and not stated.intersection(report_names(finding.label)) and finding.label != _SUMMARY:
             why = (
                 f"The image suggests it (probability {finding.probability:.2f}, threshold {finding.threshold:.2f}), "
                 "but the draft does not state it."

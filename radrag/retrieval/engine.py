@@ -12,14 +12,14 @@ from radrag.index.manifest import Manifest
 from radrag.reports.vocabulary import NAMES, report_order
 from radrag.retrieval.channels import Channel, LabelChannel, TextChannel
 from radrag.retrieval.fusion import Fused, reciprocal_rank
-from radrag.retrieval.query import WORDINGS, Query
+from radrag.retrieval.query import Query, report_names
 from radrag.retrieval.selection import select
 
 WEIGHTS = {"labels": 2.0, "text": 1.0}
 """Weights of the channels in fusion: sentence embeddings hardly tell "no effusion" from "effusion", labels do."""
 
-DEPTH = 200
-"""How many cases each channel hands to fusion, before exclusions; several times the hits that are asked for."""
+DEPTH = 1000
+"""How many cases each channel hands to fusion: deep enough to hold some for a finding that is rare beside others."""
 
 
 class Retriever:
@@ -62,7 +62,7 @@ class Retriever:
 
     def _states(self, case_id: str, label: str) -> bool:
         labels = self._snapshot.cases[case_id].labels
-        return any(labels.get(name, 0) > 0 for name in (label, *WORDINGS.get(label, ())))
+        return any(labels.get(name, 0) > 0 for name in report_names(label))
 
     def _search_channel(self, channel: Channel, query: Query, depth: int) -> list[tuple[str, float]]:
         """Search deeper until enough cases are left after the exclusions, or there are no more."""

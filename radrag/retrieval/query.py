@@ -29,6 +29,11 @@ LEAST_WANTED = 0.4
 _NORMAL_WORDS = "No acute cardiopulmonary abnormality."
 
 
+def report_names(label: str) -> tuple[str, ...]:
+    """Return the labels under which reports state what an image label means, its own first."""
+    return (label, *WORDINGS.get(label, ()))
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One search.
@@ -98,7 +103,7 @@ def _spread(known: Mapping[str, float]) -> dict[str, float]:
     for label, weight in known.items():
         if weight <= 0:
             continue
-        for other in WORDINGS.get(label, ()):
+        for other in report_names(label):
             if other not in known:
                 weights[other] = max(weights[other], weight)
         for parent in ancestors(label):
