@@ -132,9 +132,11 @@ def _allowed(positive: set[str]) -> set[str]:
 def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Sequence[Sentence]) -> list[_Statement]:
     """Return one statement a positive finding, in the order of a report.
 
-    A sentence of the evidence is taken as it stands when it says no more than the image can know; otherwise the
-    finding is stated plainly, because the side, place or size of another patient's finding must not be taken over.
+    A sentence of the evidence is taken as it stands when it says no more than the image can know and several cases
+    have it (a sentence that only one has may be a slip of dictation); otherwise the finding is stated plainly, because
+    the side, place or size of another patient's finding must not be taken over.
     """
+    shared = _cases_by_text(body)
     statements: list[_Statement] = []
     said: set[str] = set()
     for label in sorted(positive, key=report_order):
@@ -144,7 +146,10 @@ def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Se
         plain = [
             candidate
             for candidate in body
-            if candidate.plain and candidate.positive & set(report_names(label)) and not candidate.positive & said
+            if candidate.plain
+            and shared[candidate.sentence.text.lower()] > 1
+            and candidate.positive & set(report_names(label))
+            and not candidate.positive & said
         ]
         best = min(
             plain,
@@ -164,6 +169,14 @@ def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Se
             said.add(name)
             statements.append(_Statement(plain_statement(name), tuple(stating), _place({name}, 0)))
     return statements
+
+
+def _cases_by_text(candidates: Sequence[_Candidate]) -> dict[str, int]:
+    """Return how many cases have each sentence, letter case apart."""
+    cases: dict[str, set[str]] = {}
+    for candidate in candidates:
+        cases.setdefault(candidate.sentence.text.lower(), set()).add(candidate.sentence.case_id)
+    return {text: len(of) for text, of in cases.items()}
 
 
 def _stating(label: str, evidence: Sequence[Sentence]) -> list[Sentence]:

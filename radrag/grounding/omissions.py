@@ -28,7 +28,8 @@ def find_omissions(
     """
     stated = {finding.label for finding in _claims(sentences) if finding.polarity is not Polarity.NEGATIVE}
     stated |= {parent for label in stated for parent in ancestors(label)}
-    mentioned = stated | {finding.label for finding in _claims(sentences)}
+    mentioned = {name for label in stated for name in report_names(label)}
+    mentioned |= {finding.label for finding in _claims(sentences)}
     positives = _positive_sentences(evidence)
     cases = {sentence.case_id for sentence in evidence}
 

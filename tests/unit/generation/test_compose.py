@@ -73,8 +73,14 @@ def test_the_side_place_or_size_of_another_patients_finding_is_not_taken_over(de
     assert body(compose([detailed, *cases(MASS)], image_finding("Mass", 0.9))) == ["There is a mass."]
 
 
+def test_a_sentence_that_only_one_report_has_is_put_plainly():
+    assert body(compose(cases(("The lungs mass.", ["Mass"]), copies=1), image_finding("Mass", 0.9))) == [
+        "There is a lung mass."
+    ]
+
+
 def test_one_sentence_that_states_two_findings_is_preferred():
-    evidence = [*cases(MASS, ("Edema.", ["Edema"])), sentence("Mass and edema.", "Mass", "Edema", case="c:9")]
+    evidence = cases(MASS, ("Edema.", ["Edema"]), ("Mass and edema.", ["Mass", "Edema"]))
     assert compose(evidence, image_finding("Mass", 0.9), image_finding("Edema", 0.9)) == [
         ("findings", "Mass and edema."),
         ("impression", "Pulmonary edema and lung mass."),

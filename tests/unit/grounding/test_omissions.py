@@ -50,3 +50,9 @@ def test_what_fewer_than_half_state_or_the_draft_denies_is_not():
 def test_omissions_come_in_the_order_of_a_report():
     image = [image_finding(label, 0.9) for label in ("Hernia", "Cardiomegaly", "Atelectasis")]
     assert [omission.label for omission in find_omissions([], [], image)] == ["Atelectasis", "Cardiomegaly", "Hernia"]
+
+
+def test_a_finding_stated_in_another_wording_is_not_omitted():
+    evidence = [sentence("Airspace disease.", "Airspace Disease", case="c:1")]
+    assert find_omissions([drafted("Infiltration")], evidence, []) == ()
+    assert find_omissions([drafted("Airspace Disease")], [], [image_finding("Infiltration", 0.9)]) == ()
