@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-SOURCES := radrag data_prep ui tests benchmarks
+SOURCES := radrag data_prep ui tests benchmarks docs
 
 # uv verifies the hashes of requirements.lock also where the file is given as constraints, so that the
 # demo installs only what it needs, in the locked versions.
