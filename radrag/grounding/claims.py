@@ -45,13 +45,12 @@ def judge(claim: Finding, evidence: Finding) -> Judgement | None:
         return None
     sides = _side_overlap(claim, evidence)
     if base.relation is Relation.CONTRADICTS:
-        return base if sides else None  # "no left effusion" says nothing of a right one
+        # "No left effusion" says nothing of a right one, "no large effusion" nothing of a small one.
+        return base if sides and not _beyond_denial(claim, evidence) else None
     if claim.polarity is Polarity.NEGATIVE:
         if not sides:
             return None
-        # Denying one side is not denying both.
-        narrower = evidence.side is not Side.NONE and claim.side is not evidence.side
-        return Judgement(Relation.SUPPORTS, base.strength * (0.5 if narrower else 1.0))
+        return Judgement(Relation.SUPPORTS, base.strength * (0.5 if _denies_less(claim, evidence) else 1.0))
     if not sides:
         return Judgement(Relation.CONTRADICTS, 0.9, direct=False)
     return _judge_attributes(claim, evidence, base.strength)
@@ -99,6 +98,21 @@ def _judge_normality(claim: Finding, evidence: Finding) -> Judgement | None:
 def _side_overlap(claim: Finding, evidence: Finding) -> bool:
     """Whether the two may speak of the same side."""
     return {claim.side, evidence.side} != {Side.LEFT, Side.RIGHT}
+
+
+def _denies_less(claim: Finding, evidence: Finding) -> bool:
+    """Whether the evidence denies one side, place or size only, and the claim denies more."""
+    return (
+        (evidence.side not in (Side.NONE, claim.side))
+        or (evidence.severity not in (Severity.NONE, claim.severity))
+        or bool(_zones(evidence.location) - _zones(claim.location))
+    )
+
+
+def _beyond_denial(claim: Finding, evidence: Finding) -> bool:
+    """Whether one denies a size that the other, which states the finding, does not reach."""
+    denied, stated = (claim, evidence) if claim.polarity is Polarity.NEGATIVE else (evidence, claim)
+    return Severity.NONE not in (denied.severity, stated.severity) and _LEVEL[stated.severity] < _LEVEL[denied.severity]
 
 
 def _judge_attributes(claim: Finding, evidence: Finding, strength: float) -> Judgement:

@@ -41,6 +41,8 @@ IN_PART = [
     (effusion(side=Side.BILATERAL), effusion(side=Side.LEFT)),
     (effusion(), effusion(U)),
     (effusion(N), effusion(N, side=Side.LEFT)),
+    (effusion(N), effusion(N, severity=Severity.SEVERE)),
+    (Finding("Pneumothorax", N), Finding("Pneumothorax", N, location="apex")),
     (Finding("Pneumonia"), Finding("Lung Opacity")),
     (Finding("Lung Opacity", N), Finding("Pneumonia", N)),
     (effusion(severity=Severity.MODERATE), effusion(severity=Severity.SEVERE)),
@@ -71,6 +73,8 @@ SILENT = [
     (effusion(N, side=Side.LEFT), effusion(side=Side.RIGHT)),
     (effusion(N, side=Side.LEFT), effusion(N, side=Side.RIGHT)),
     (effusion(side=Side.RIGHT), effusion(N, side=Side.LEFT)),
+    (effusion(N, severity=Severity.SEVERE), effusion(severity=Severity.MILD)),
+    (effusion(severity=Severity.MILD), effusion(N, severity=Severity.SEVERE)),
     (Finding("No Finding"), Finding("Scoliosis")),
     (Finding("No Finding"), effusion(N)),
 ]

@@ -73,6 +73,8 @@ def test_evidence_that_says_it_in_other_words_or_more_exactly_supports(check, cl
         ("Left pleural effusion.", "Pleural effusion."),
         ("There is pneumonia.", "There is an opacity in the right lung."),
         ("There is pneumonia.", "Findings may represent pneumonia."),
+        ("No pleural effusion.", "No large pleural effusion."),
+        ("No pneumothorax.", "No apical pneumothorax."),
     ],
 )
 def test_evidence_that_says_less_supports_in_part(check, claim, evidence):
