@@ -115,7 +115,7 @@ def meaning(sentence: DraftSentence) -> str:
         case Status.PARTIAL:
             said = "Retrieved reports say some of it, not all."
         case Status.CONTRADICTED:
-            said = "A retrieved report says the opposite. Read it against the image."
+            said = "More retrieved reports say the opposite than say the same. Read it against the image."
             return f"{said} Others agree." if supporting else said
         case _:
             return "No retrieved report says this. Read it against the image."

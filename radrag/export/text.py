@@ -23,7 +23,7 @@ def draft_to_text(draft: Draft, *, width: int = 100, links: int = 1, style: Styl
     """Return the draft as text of at most ``width`` columns.
 
     Args:
-        links: how many evidence sentences are quoted under each sentence; 0 for none.
+        links: how many evidence sentences are quoted under each sentence, for both sides where it is contradicted.
         style: colours statuses and headings; plain when None.
     """
     paint: Style = style or (lambda words, _: words)
@@ -66,8 +66,10 @@ def _sentence(number: int, sentence: DraftSentence, width: int, links: int, pain
     status = f"[{WORDS[sentence.status]}; {counts}]"
     lines = _wrap(f"{sentence.text} {status}", width, f"{number:3d}. ", "     ")
     lines[-1] = lines[-1].replace(status, paint(status, sentence.status))
-    for link in sentence.links[:links]:
-        lines += _wrap(_quote(link), width, "       ", "         ")
+    for relation in Relation:
+        if relation is Relation.SUPPORTS or sentence.status is Status.CONTRADICTED:
+            for link in [link for link in sentence.links if link.relation is relation][:links]:
+                lines += _wrap(_quote(link), width, "       ", "         ")
     return lines
 
 

@@ -92,6 +92,16 @@ def test_the_text_shows_status_evidence_omissions_and_warnings():
     assert "(PA; F 71 y)" in text
 
 
+def test_a_contradicted_sentence_shows_both_sides():
+    against = link_to(sentence("No effusion.", "no Pleural Effusion", case="iu-xray:CXR2"), Relation.CONTRADICTS, 1.0)
+    disputed = replace(DRAFT.sentences[0], status=Status.CONTRADICTED, links=(LINK, against))
+    text = draft_to_text(replace(DRAFT, sentences=(disputed,)))
+    assert "[CONTRADICTED; 1 for, 1 against]" in text
+    assert "= iu-xray:CXR1" in text
+    assert 'x iu-xray:CXR2 findings[0:12] "No effusion."' in text
+    assert "x iu-xray" not in draft_to_text(replace(DRAFT, sentences=(replace(disputed, status=Status.SUPPORTED),)))
+
+
 def test_the_text_fits_its_width_and_says_when_nothing_was_drafted():
     assert max(map(len, draft_to_text(DRAFT, width=70).splitlines()[2:-1])) <= 70
     empty = replace(DRAFT, sentences=(), image_findings=(image_finding("Mass", float("nan"), trained=False),))
