@@ -131,7 +131,7 @@ def test_a_click_on_a_sentence_shows_its_evidence(fill_workspace):
     assert not app.exception
     text = words(app)
     assert "Sentence 2 · findings" in text
-    assert "A retrieved report says the opposite" in text
+    assert "More retrieved reports say the opposite" in text
     assert text.index("strength 0.93") < text.index("strength 0.88")
 
 
