@@ -68,7 +68,7 @@ class Drafter:
             RadragError: a part failed; no draft is made of a failure.
         """
         values = study.study
-        warnings = [warning for image in study.images for warning in image.warnings]
+        warnings = list(study.warnings)
         image_findings = look(self._encoder, study)
         query = query_from_image(image_findings, indication=values.indication, exclude_patient=values.patient_key)
         hits = self._retriever.search(query, self._hits)

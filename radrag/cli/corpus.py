@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.label import describe
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -89,7 +90,7 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 def show(settings: Settings, case_id: str, as_json: bool) -> None:
     """Show one case with its sentences and their findings, e.g. iu-xray:CXR25."""
-    from radrag.export.draft_json import finding_to_dict
+    from radrag.export.draft_json import report_sentence_to_dict
     from radrag.workspace import Workspace
 
     store = Workspace(settings).store
@@ -105,11 +106,7 @@ def show(settings: Settings, case_id: str, as_json: bool) -> None:
             "labels": list(case.labels),
             "views": [image.view.value for image in case.images],
             "sections": dict(case.sections),
-            "sentences": [
-                {"section": s.section, "number": s.number, "start": s.start, "end": s.end, "text": s.text}
-                | {"findings": [finding_to_dict(finding) for finding in s.findings]}
-                for s in sentences
-            ],
+            "sentences": [report_sentence_to_dict(sentence) for sentence in sentences],
         }
         emit(value)
         return
@@ -121,8 +118,7 @@ def show(settings: Settings, case_id: str, as_json: bool) -> None:
     for sentence in sentences:
         click.echo(f"  {sentence.section}[{sentence.start}:{sentence.end}] {sentence.text}")
         for finding in sentence.findings:
-            said = [finding.polarity.value, finding.side.value, finding.location, finding.severity.value]
-            click.echo(f"      {finding.label}: " + ", ".join(word for word in said if word and word != "none"))
+            click.echo(f"      {describe(finding)}")
     if case.labels:
         click.echo(f"\n{click.style('MANUAL CODES', bold=True)}\n  " + "\n  ".join(case.labels))
 

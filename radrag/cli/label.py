@@ -23,7 +23,7 @@ def command(settings: Settings, text: str, as_json: bool) -> None:
 
     TEXT is the report itself, the name of a text file, or - for standard input.
     """
-    from radrag.export.draft_json import finding_to_dict
+    from radrag.export.draft_json import report_sentence_to_dict
     from radrag.reports.sections import parse_sections
     from radrag.workspace import Workspace
 
@@ -31,13 +31,7 @@ def command(settings: Settings, text: str, as_json: bool) -> None:
     labeler = Workspace(settings).labeler
     sentences = [s for name, body in sections.items() for s in labeler.label_section("", name, body)]
     if as_json:
-        emit(
-            [
-                {"section": s.section, "start": s.start, "end": s.end, "text": s.text}
-                | {"findings": [finding_to_dict(finding) for finding in s.findings]}
-                for s in sentences
-            ]
-        )
+        emit([report_sentence_to_dict(sentence) for sentence in sentences])
         return
     for sentence in sentences:
         click.echo(f"{sentence.section}[{sentence.start}:{sentence.end}] {sentence.text}")

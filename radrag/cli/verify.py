@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from radrag.domain import DraftSentence, Sentence
     from radrag.reports.findings import Labeler
 
-BODY = ("findings", "impression")
-
 
 @click.command()
 @click.argument("report", metavar="REPORT")
@@ -32,7 +30,6 @@ BODY = ("findings", "impression")
 @click.pass_obj
 def command(settings: Settings, report: str, evidence: tuple[str, ...], as_json: bool) -> None:
     """Check REPORT (a text or a text file), sentence by sentence, against evidence reports."""
-    from radrag.reports.sections import parse_sections
     from radrag.workspace import Workspace
 
     workspace = Workspace(settings)
@@ -44,10 +41,8 @@ def command(settings: Settings, report: str, evidence: tuple[str, ...], as_json:
             pool += workspace.store.sentences([item]).get(item, ())
         else:
             pool += sentences_of(labeler, f"evidence:{number}", read_text(item))
-    sections = parse_sections(read_text(report))
-    body = {name: text for name, text in sections.items() if name in BODY} or sections
-    drafted = [(s.section, s.text) for name, text in body.items() for s in labeler.label_section("", name, text)]
-    checked = workspace.verifier.verify(drafted, pool)
+    drafted = sentences_of(labeler, "", read_text(report))
+    checked = workspace.verifier.verify([(sentence.section, sentence.text) for sentence in drafted], pool)
     if as_json:
         from radrag.export.draft_json import sentence_to_dict
 
@@ -63,7 +58,7 @@ def is_case_id(text: str) -> bool:
 
 def sentences_of(labeler: Labeler, case_id: str, text: str) -> list[Sentence]:
     """Return the labelled sentences of a report's body; of the whole text where it has no such sections."""
-    from radrag.reports.sections import parse_sections
+    from radrag.reports.sections import BODY, parse_sections
 
     sections = parse_sections(text)
     body = {name: part for name, part in sections.items() if name in BODY} or sections

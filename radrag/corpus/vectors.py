@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from radrag.domain import Finding, Polarity, Sentence
-from radrag.reports.vocabulary import NAMES, ancestors, descendants
+from radrag.reports.vocabulary import NAMES, NO_FINDING, ancestors, descendants
 
 if TYPE_CHECKING:
     import numpy as np
 
-NO_FINDING = "No Finding"
 _STATED = {Polarity.POSITIVE: 1.0, Polarity.UNCERTAIN: 0.5}
 DENIED = -1.0
 DENIAL_COST = 0.5

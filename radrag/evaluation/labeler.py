@@ -16,11 +16,11 @@ from radrag.reports.findings import Labeler, default_labeler
 from radrag.reports.lexicon import TERMS
 from radrag.reports.mesh import NORMAL, is_coded, labels_of
 from radrag.reports.sections import BODY
+from radrag.reports.vocabulary import NO_FINDING
 
 MINIMUM_SUPPORT = 20
 """Labels with fewer coded cases are left out of the means: their scores are noise."""
 
-NO_FINDING = "No Finding"
 Predictions = Sequence[frozenset[str]]
 
 

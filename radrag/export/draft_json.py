@@ -8,7 +8,7 @@ import math
 from importlib import resources
 from typing import Any
 
-from radrag.domain import Draft, DraftSentence, EvidenceLink, Finding, Hit, ImageFinding, Omission, Study
+from radrag.domain import Draft, DraftSentence, EvidenceLink, Finding, Hit, ImageFinding, Omission, Sentence, Study
 
 SCHEMA = "radrag.draft/1"
 
@@ -73,6 +73,18 @@ def finding_to_dict(finding: Finding) -> dict[str, Any]:
         "change": finding.change.value,
         "start": finding.start,
         "end": finding.end,
+    }
+
+
+def report_sentence_to_dict(sentence: Sentence) -> dict[str, Any]:
+    """Return a labelled sentence of a report as plain values."""
+    return {
+        "section": sentence.section,
+        "number": sentence.number,
+        "start": sentence.start,
+        "end": sentence.end,
+        "text": sentence.text,
+        "findings": [finding_to_dict(finding) for finding in sentence.findings],
     }
 
 

@@ -18,7 +18,6 @@ class GenerationRequest:
         hits: the retrieved cases, best first.
         evidence: the sentences of those cases, in the order of the hits.
         indication: why the study was asked for; empty when unknown.
-        has_prior: whether an earlier study was given; without one no sentence may compare.
         seed: seed of anything random.
     """
 
@@ -26,7 +25,6 @@ class GenerationRequest:
     hits: tuple[Hit, ...]
     evidence: tuple[Sentence, ...]
     indication: str = ""
-    has_prior: bool = False
     seed: int = 0
 
 

@@ -17,7 +17,7 @@ from radrag.domain import Change, Finding, Polarity, Sentence, Severity, Side
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GenerationRequest, GeneratorCard
 from radrag.generation.phrases import plain_list, plain_statement
 from radrag.reports.screening import is_fit_for_draft
-from radrag.reports.vocabulary import ancestors, descendants, report_order
+from radrag.reports.vocabulary import NO_FINDING, ancestors, descendants, report_order
 from radrag.retrieval.query import report_names
 
 VERSION = "1"
@@ -26,7 +26,6 @@ MAX_NORMALS = 6
 AGREEMENT = 0.5
 """A normal statement is drafted when at least this share of the cases that speak of its labels deny them."""
 
-NO_FINDING = "No Finding"
 ENUMERATOR = re.compile(r"^(?:\(?\d{1,2}[.):]|[-*•])\s*")
 """The number or bullet of a list item; the list that it belonged to is not taken over."""
 

@@ -12,12 +12,11 @@ import re
 from dataclasses import dataclass
 
 from radrag.domain import Change, Finding, Polarity, Relation, Severity, Side
-from radrag.reports.vocabulary import BY_NAME, Urgency, ancestors
+from radrag.reports.vocabulary import BY_NAME, NO_FINDING, Urgency, ancestors
 
 FULL_SUPPORT = 0.8
 """From this strength on a claim counts as supported; below, as supported in part."""
 
-NO_FINDING = "No Finding"
 _LEVEL = {Severity.MILD: 1, Severity.MODERATE: 2, Severity.SEVERE: 3}
 _DIRECTION = {Change.NEW: 1, Change.WORSE: 1, Change.STABLE: 0, Change.BETTER: -1}
 _ZONES = (

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from radrag.domain import DraftSentence, EvidenceLink, Finding, ImageFinding, Omission, Polarity, Relation, Sentence
 from radrag.grounding.verify import link_to
-from radrag.reports.vocabulary import ancestors, report_order
+from radrag.reports.vocabulary import NO_FINDING, ancestors, report_order
 from radrag.retrieval.query import report_names
 
 MAJORITY = 0.5
 """Share of the cases that must state a finding before its absence from the draft is an omission."""
 
 MAX_LINKS = 3
-_SUMMARY = "No Finding"
 
 
 def find_omissions(
@@ -35,7 +34,7 @@ def find_omissions(
 
     omissions: dict[str, Omission] = {}
     for finding in image_findings:
-        if finding.positive and not stated.intersection(report_names(finding.label)) and finding.label != _SUMMARY:
+        if finding.positive and not stated.intersection(report_names(finding.label)) and finding.label != NO_FINDING:
             why = (
                 f"The image suggests it (probability {finding.probability:.2f}, threshold {finding.threshold:.2f}), "
                 "but the draft does not state it."
@@ -43,7 +42,7 @@ def find_omissions(
             omissions[finding.label] = Omission(finding.label, why, _quotes(positives.get(finding.label, [])))
     for label, found in positives.items():
         share = len({sentence.case_id for sentence in found}) / len(cases)
-        if share >= MAJORITY and label not in mentioned and label not in omissions and label != _SUMMARY:
+        if share >= MAJORITY and label not in mentioned and label not in omissions and label != NO_FINDING:
             count = len({sentence.case_id for sentence in found})
             why = f"{count} of {len(cases)} retrieved reports state it; the draft does not mention it."
             omissions[label] = Omission(label, why, _quotes(found))

@@ -12,7 +12,7 @@ from radrag.reports.mentions import Mention, mentions
 from radrag.reports.sections import BODY
 from radrag.reports.sentences import split_sentences
 from radrag.reports.tagging import Tagged, Tagger
-from radrag.reports.vocabulary import BY_NAME
+from radrag.reports.vocabulary import BY_NAME, NO_FINDING
 
 _LONGEST = 240
 """Words of a sentence that are read at once; a longer one is read in pieces, so that time stays linear."""
@@ -91,7 +91,7 @@ def _describe(tagged: Tagged, found: list[Mention]) -> Iterator[Finding]:
     """Give each mention its attributes."""
     sides = attributes.sides(tagged, found)
     for mention, side in zip(found, sides, strict=True):
-        if mention.label == "No Finding":
+        if mention.label == NO_FINDING:
             yield Finding(mention.label, mention.polarity, start=_start(tagged, mention), end=_end(tagged, mention))
             continue
         own = attributes.windows(tagged, mention, found)

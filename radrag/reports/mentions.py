@@ -9,7 +9,7 @@ from radrag.domain import Polarity
 from radrag.reports import scope
 from radrag.reports.lexicon import ELSEWHERE, RULES
 from radrag.reports.tagging import Tag, Tagged
-from radrag.reports.vocabulary import region
+from radrag.reports.vocabulary import NO_FINDING, region
 
 _GENERIC = frozenset({"normal", "enlarged", "borderline", "abnormal", "inflated"})
 _SOUND = frozenset({"normal", "inflated"})
@@ -184,7 +184,7 @@ def _combine(tagged: Tagged, state: Tag, parts: list[Tag], clause: tuple[int, in
         for name in part.value.split("|"):
             for label, base in RULES.get((name, value), ()):
                 polarity = _join(base, said)
-                if polarity is None or (label == "No Finding" and excepted):
+                if polarity is None or (label == NO_FINDING and excepted):
                     continue
                 start, end = min(part.start, state.start), max(part.end, state.end)
                 found.append(Mention(label, polarity, start, end, clause, (state.start, state.end)))

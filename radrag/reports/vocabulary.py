@@ -117,6 +117,9 @@ LABELS: tuple[Label, ...] = (
     Label("Volume Loss", "lungs"),
 )
 
+NO_FINDING = "No Finding"
+"""The one label that names no finding: the report as a whole is normal."""
+
 BY_NAME: dict[str, Label] = {label.name: label for label in LABELS}
 NAMES: tuple[str, ...] = tuple(label.name for label in LABELS)
 CHEXPERT: tuple[str, ...] = NAMES[:14]

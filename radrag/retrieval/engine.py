@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from radrag.corpus.snapshot import LABELS, TEXT, Snapshot, encoder_identity
-from radrag.corpus.vectors import NO_FINDING
 from radrag.domain import Hit
 from radrag.encoders.base import TextEncoder
 from radrag.index.manifest import Manifest
-from radrag.reports.vocabulary import NAMES, report_order
+from radrag.reports.vocabulary import NAMES, NO_FINDING, report_order
 from radrag.retrieval.channels import Channel, LabelChannel, TextChannel
 from radrag.retrieval.fusion import Fused, reciprocal_rank
 from radrag.retrieval.query import Query, report_names

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from radrag.corpus.vectors import NO_FINDING, clean_text, finding_labels
+from radrag.corpus.vectors import clean_text, finding_labels
 from radrag.domain import Finding, ImageFinding
-from radrag.reports.vocabulary import NAMES, ancestors
+from radrag.reports.vocabulary import NAMES, NO_FINDING, ancestors
 
 WORDINGS: Mapping[str, tuple[str, ...]] = {
     "Infiltration": ("Airspace Disease", "Lung Opacity"),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radrag.errors import CorpusError
+from radrag.reports.vocabulary import NO_FINDING
 
 COLUMNS = {
     "Atelectasis": "Atelectasis",
@@ -29,7 +30,6 @@ COLUMNS = {
 }
 """Column of the CSV → label in radrag."""
 
-NO_FINDING = "No Finding"
 LABELS = (*COLUMNS.values(), NO_FINDING)
 SPLITS = ("train", "val")
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from radrag.encoders.starter_network import DIMENSION, INPUT_SIZE
 from radrag.models.card import ModelCard
 from radrag.models.registry import IMAGE_TASK
+from radrag.reports.vocabulary import NO_FINDING
 from radrag.training import scores
-from radrag.training.nih import LABELS, NO_FINDING, LabelledImages
+from radrag.training.nih import LABELS, LabelledImages
 
 VERSION = "1.0.0"
 
