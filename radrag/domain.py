@@ -87,6 +87,8 @@ class StudyImage:
         path: where the file lies; empty when it is not held.
         pixel_sha256: of the decoded display image, hex.
         acquired_at: ISO 8601 date or date-time, empty when unknown.
+        file_sha256: of the file's bytes, hex; empty when not read.
+        perceptual_hash: hex of :func:`radrag.dicom.likeness.perceptual_hash`; empty when not computed.
     """
 
     sop_instance_uid: str
@@ -96,6 +98,8 @@ class StudyImage:
     path: str = ""
     pixel_sha256: str = ""
     acquired_at: str = ""
+    file_sha256: str = ""
+    perceptual_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +159,14 @@ class Case:
     Attributes:
         case_id: ``corpus:accession``.
         sections: lower-case section name → text exactly as stored.
-        labels: manual or derived labels of the whole report.
+        labels: manual or derived labels of the whole report, as the source has them; of label tables ``Edema`` is
+            stated, ``-Edema`` denied and ``?Edema`` uncertain.
         licence: SPDX-like name of the terms the case came under.
         restricted: True where the terms forbid sending the text to third parties.
+        split: "train", "val" or "test"; empty when none was given.
+        sex: "M", "F", "O" or empty.
+        age: years, None when unknown.
+        studied_at: ISO 8601 date or date-time, empty when unknown (or shifted so far that it means nothing).
     """
 
     case_id: str
@@ -168,6 +177,10 @@ class Case:
     labels: tuple[str, ...] = ()
     licence: str = ""
     restricted: bool = False
+    split: str = ""
+    sex: str = ""
+    age: float | None = None
+    studied_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
