@@ -8,7 +8,10 @@ from enum import StrEnum
 
 from radrag.domain import Case
 from radrag.errors import CorpusError
-from radrag.store.values import CorpusInfo
+from radrag.store.values import CorpusInfo, Rejection
+
+
+__all__ = ["Collection", "Item", "ItemRejected", "Merge", "Rejection", "RejectionCode"]
 
 
 class RejectionCode(StrEnum):
@@ -31,23 +34,6 @@ class RejectionCode(StrEnum):
     NOT_CHEST = "not_chest"
     AMBIGUOUS_MATCH = "ambiguous_match"
     NO_MATCH = "no_match"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """One line of the report on an addition.
-
-    Attributes:
-        item: what it is about: a path relative to the collection's folder, with ``:LINE`` for a row of a table, or
-            a case id. Never a patient's name or id.
-        message: what is wrong and what to do, in one sentence.
-        kept: True where the item was taken after all (mended, or without the faulty part): a note, not a loss.
-    """
-
-    code: RejectionCode
-    item: str
-    message: str
-    kept: bool = False
 
 
 class ItemRejected(CorpusError):

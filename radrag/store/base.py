@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import Double, ForeignKey, MetaData
+from sqlalchemy import Double, ForeignKey, MetaData, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from radrag.domain import Change, Polarity, Relation, Severity, Side, Status, View
@@ -35,6 +35,11 @@ class Base(DeclarativeBase):
 def owner(table: str) -> Mapped[int]:
     """First key column of what belongs to a case or a draft and goes with it."""
     return mapped_column(ForeignKey(f"{table}.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+
+
+def added_later() -> Mapped[str]:
+    """Text column that an earlier version did not have: its rows hold the empty string."""
+    return mapped_column(server_default=text("''"))
 
 
 def key_position() -> Mapped[int]:

@@ -77,7 +77,16 @@ def case_sha256(case: Case, sentences: Sequence[Sentence]) -> str:
             case.corpus,
             case.patient_key,
             [
-                [i.sop_instance_uid, i.view, int(i.rows), int(i.columns), i.path, i.pixel_sha256, i.acquired_at]
+                [
+                    i.sop_instance_uid,
+                    i.view,
+                    int(i.rows),
+                    int(i.columns),
+                    i.path,
+                    i.pixel_sha256,
+                    i.acquired_at,
+                    *_later(i.file_sha256, i.perceptual_hash),
+                ]
                 for i in case.images
             ],
             list(case.sections.items()),
@@ -97,8 +106,14 @@ def case_sha256(case: Case, sentences: Sequence[Sentence]) -> str:
                 ]
                 for s in sentences
             ],
+            *_later(case.split, case.sex, case.age, case.studied_at),
         ]
     )
+
+
+def _later(*values: Any) -> list[Any]:
+    """Return fields that an earlier version did not have: none when all are empty, so that its checksums still hold."""
+    return [json_value(value, "case") for value in values] if any(value not in ("", None) for value in values) else []
 
 
 def draft_sha256(draft: Draft) -> str:
@@ -108,7 +123,9 @@ def draft_sha256(draft: Draft) -> str:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [_plain(getattr(value, field.name)) for field in dataclasses.fields(value)]
+        fields = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        # Fields that an earlier version did not have count only when filled, so that its checksums still hold.
+        return [_plain(item) for name, item in fields if item != "" or name not in ("file_sha256", "perceptual_hash")]
     if isinstance(value, Mapping):
         return {key: _plain(value[key]) for key in sorted(value)}
     if isinstance(value, (tuple, list)):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from radrag.domain import Case, Sentence
 from radrag.errors import CorpusError, ReportError
 from radrag.store.canonical import case_sha256, utc_now
 from radrag.store.rows import Rows, chunks, finding_row, image_row, write
-from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, SectionRow, SentenceRow
-from radrag.store.values import AddReport, CorpusInfo
+from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, RejectionRow, SectionRow, SentenceRow
+from radrag.store.values import AddReport, Arrival, CorpusInfo, Rejection
 
-Parsed = tuple[Case, Sequence[Sentence]]
+Checked = tuple[Arrival, str]
+"""An arrival with the checksum of its content."""
 
 
 def check_case(case: Case, sentences: Sequence[Sentence], corpus: CorpusInfo) -> None:
@@ -54,52 +55,92 @@ def check_case(case: Case, sentences: Sequence[Sentence], corpus: CorpusInfo) ->
 
 
 def put_corpus(session: Session, corpus: CorpusInfo) -> None:
-    """Make or update the corpus and lock it: on PostgreSQL, writers of one corpus take turns."""
+    """Make or update the corpus, open to additions, and lock it: on PostgreSQL, writers of one corpus take turns.
+
+    A restricted corpus stays so until it is removed: no later addition can open it.
+    """
     values = {
         "title": corpus.title,
         "licence": corpus.licence,
-        "restricted": corpus.restricted,
         "source": corpus.source,
+        "finished_at": "",
     }
     if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_or_update  # a tenth of the store's start-up time
     else:
         from sqlalchemy.dialects.sqlite import insert as insert_or_update  # type: ignore[assignment]
-    row = insert_or_update(CorpusRow).values(name=corpus.name, added_at=utc_now(), **values)
-    session.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
+    row = insert_or_update(CorpusRow).values(
+        name=corpus.name, added_at=utc_now(), restricted=corpus.restricted, **values
+    )
+    restricted = or_(CorpusRow.restricted, row.excluded.restricted)
+    session.execute(row.on_conflict_do_update(index_elements=["name"], set_=values | {"restricted": restricted}))
 
 
-def put_cases(session: Session, batch: Sequence[tuple[Parsed, str]]) -> AddReport:
+def finish_corpus(session: Session, name: str, run: str) -> None:
+    """Close an addition: what earlier ones could not take, and this one did not meet again, is forgotten."""
+    if run:
+        session.execute(delete(RejectionRow).where(RejectionRow.corpus == name, RejectionRow.run != run))
+    session.execute(update(CorpusRow).where(CorpusRow.name == name).values(finished_at=utc_now()))
+
+
+def put_rejections(session: Session, corpus: str, rejections: Iterable[Rejection], run: str) -> None:
+    """Keep what an addition could not take, once an item and code."""
+    unique = {(rejection.item, rejection.code): rejection for rejection in rejections}
+    if not unique:
+        return
+    for part in chunks(list(unique)):
+        session.execute(
+            delete(RejectionRow).where(
+                RejectionRow.corpus == corpus, tuple_(RejectionRow.item, RejectionRow.code).in_(part)
+            )
+        )
+    rows = [
+        {"corpus": corpus, "item": r.item, "code": str(r.code), "message": r.message, "kept": r.kept, "run": run}
+        for r in unique.values()
+    ]
+    session.execute(insert(RejectionRow), rows)
+
+
+def put_cases(session: Session, batch: Sequence[Checked]) -> AddReport:
     """Write checked cases, each with its checksum; equal repeats count as unchanged.
 
     Raises:
         CorpusError: another corpus has a case of this id.
     """
-    unique = {case.case_id: ((case, sentences), digest) for (case, sentences), digest in batch}
-    known: dict[str, tuple[int, str]] = {}
+    unique = {item[0].case.case_id: item for item in batch}
+    known: dict[str, Any] = {}
     for part in chunks(unique):
-        found = select(CaseRow.case_id, CaseRow.id, CaseRow.content_sha256, CaseRow.corpus)
+        found = select(CaseRow.case_id, CaseRow.id, CaseRow.content_sha256, CaseRow.source_sha256, CaseRow.corpus)
         for row in session.execute(found.where(CaseRow.case_id.in_(part))):
-            if row.corpus != unique[row.case_id][0][0].corpus:
+            if row.corpus != unique[row.case_id][0].case.corpus:
                 raise CorpusError(f"Case {row.case_id!r} is already in corpus {row.corpus!r}.")
-            known[row.case_id] = (row.id, row.content_sha256)
+            known[row.case_id] = row
     fresh = [item for name, item in unique.items() if name not in known]
-    changed = [item for name, item in unique.items() if name in known and known[name][1] != item[1]]
+    changed = [item for name, item in unique.items() if name in known and known[name].content_sha256 != item[1]]
+    for name, (arrival, digest) in unique.items():
+        if (
+            name in known
+            and known[name].content_sha256 == digest
+            and known[name].source_sha256 != arrival.source_sha256
+        ):
+            new_source = update(CaseRow).where(CaseRow.id == known[name].id)
+            session.execute(new_source.values(source_sha256=arrival.source_sha256))
     keys: list[int] = []
-    for (case, sentences), digest in changed:
-        key = known[case.case_id][0]
+    for arrival, digest in changed:
+        key = known[arrival.case.case_id].id
         session.execute(delete(SectionRow).where(SectionRow.case_pk == key))  # sentences and findings go with it
         session.execute(delete(CaseImageRow).where(CaseImageRow.case_pk == key))
-        session.execute(update(CaseRow).where(CaseRow.id == key).values(_case_row(case, sentences, digest)))
+        session.execute(update(CaseRow).where(CaseRow.id == key).values(_case_row(arrival, digest)))
         keys.append(key)
     if fresh:
-        rows = [_case_row(case, sentences, digest) for (case, sentences), digest in fresh]
+        rows = [_case_row(arrival, digest) for arrival, digest in fresh]
         keys += session.scalars(insert(CaseRow).returning(CaseRow.id, sort_by_parameter_order=True), rows)
-    _put_contents(session, [(key, *item[0]) for key, item in zip(keys, changed + fresh, strict=True)])
+    _put_contents(session, [(key, item[0]) for key, item in zip(keys, changed + fresh, strict=True)])
     return AddReport(len(fresh), len(batch) - len(fresh) - len(changed), len(changed))
 
 
-def _case_row(case: Case, sentences: Sequence[Sentence], digest: str) -> dict[str, Any]:
+def _case_row(arrival: Arrival, digest: str) -> dict[str, Any]:
+    case = arrival.case
     return {
         "case_id": case.case_id,
         "corpus": case.corpus,
@@ -108,24 +149,29 @@ def _case_row(case: Case, sentences: Sequence[Sentence], digest: str) -> dict[st
         "licence": case.licence,
         "restricted": case.restricted,
         "image_count": len(case.images),
-        "sentence_count": len(sentences),
+        "sentence_count": len(arrival.sentences),
         "content_sha256": digest,
+        "source_sha256": arrival.source_sha256,
+        "split": case.split,
+        "sex": case.sex,
+        "age": case.age,
+        "studied_at": case.studied_at,
     }
 
 
-def _put_contents(session: Session, cases: Sequence[tuple[int, Case, Sequence[Sentence]]]) -> None:
+def _put_contents(session: Session, arrivals: Sequence[tuple[int, Arrival]]) -> None:
     images: Rows = []
     sections: Rows = []
     sentences: Rows = []
     findings: Rows = []
-    for key, case, parsed in cases:
-        owner = {"case_pk": key}
+    for key, arrival in arrivals:
+        owner, case = {"case_pk": key}, arrival.case
         places = {name: place for place, name in enumerate(case.sections)}
         images += [owner | image_row(image, place) for place, image in enumerate(case.images)]
         sections += [
             owner | {"position": places[name], "name": name, "text": text} for name, text in case.sections.items()
         ]
-        for place, sentence in enumerate(parsed):
+        for place, sentence in enumerate(arrival.sentences):
             sentences.append(
                 owner
                 | {
@@ -140,7 +186,20 @@ def _put_contents(session: Session, cases: Sequence[tuple[int, Case, Sequence[Se
     write(session, {CaseImageRow: images, SectionRow: sections, SentenceRow: sentences, FindingRow: findings})
 
 
-def checked_batches(cases: Iterable[Parsed], corpus: CorpusInfo, size: int) -> Iterator[list[tuple[Parsed, str]]]:
+def checked(arrival: Arrival, corpus: CorpusInfo) -> Checked:
+    """Return an arrival with its checksum.
+
+    Raises:
+        CorpusError: it does not fit the corpus.
+        ReportError: see :func:`check_case`.
+    """
+    check_case(arrival.case, arrival.sentences, corpus)
+    return arrival, case_sha256(arrival.case, arrival.sentences)
+
+
+def checked_batches(
+    cases: Iterable[tuple[Case, Sequence[Sentence]]], corpus: CorpusInfo, size: int
+) -> Iterator[list[Checked]]:
     """Yield checked cases with their checksums in lists of at most ``size``; equal repeats are left in.
 
     Raises:
@@ -148,16 +207,15 @@ def checked_batches(cases: Iterable[Parsed], corpus: CorpusInfo, size: int) -> I
         ReportError: see :func:`check_case`.
     """
     seen: dict[str, str] = {}
-    batch: list[tuple[Parsed, str]] = []
+    batch: list[Checked] = []
     for case, sentences in cases:
-        check_case(case, sentences, corpus)
-        digest = case_sha256(case, sentences)
-        if seen.setdefault(case.case_id, digest) != digest:
+        item = checked(Arrival(case, sentences), corpus)
+        if seen.setdefault(case.case_id, item[1]) != item[1]:
             raise CorpusError(
                 f"Case {case.case_id!r} is given twice, with different content.",
                 hint="Give each case of the corpus an accession of its own.",
             )
-        batch.append(((case, sentences), digest))
+        batch.append(item)
         if len(batch) == size:
             yield batch
             batch = []

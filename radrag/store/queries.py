@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Table, and_, delete, exists, func, select
+from sqlalchemy import Row, Table, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from radrag.domain import Case, Finding, Polarity, Sentence, StudyImage
@@ -16,8 +16,8 @@ from radrag.store.base import Base
 from radrag.store.canonical import case_sha256
 from radrag.store.engine import Database
 from radrag.store.rows import chunks, finding_of, image_of
-from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, SectionRow, SentenceRow
-from radrag.store.values import CorpusSummary
+from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, RejectionRow, SectionRow, SentenceRow
+from radrag.store.values import CorpusSummary, ImageRecord, Rejection
 
 CASES, IMAGES, SECTIONS, SENTENCES, FINDINGS = (
     Base.metadata.tables[row.__tablename__] for row in (CaseRow, CaseImageRow, SectionRow, SentenceRow, FindingRow)
@@ -32,6 +32,10 @@ CASE_COLUMNS = (
     CASES.c.licence,
     CASES.c.restricted,
     CASES.c.content_sha256,
+    CASES.c.split,
+    CASES.c.sex,
+    CASES.c.age,
+    CASES.c.studied_at,
 )
 
 
@@ -48,11 +52,17 @@ def corpora(session: Session) -> list[CorpusSummary]:
         .group_by(CaseRow.corpus)
         .subquery()
     )
-    rows = session.execute(select(CorpusRow.__table__, counts).outerjoin(counts, counts.c.corpus == CorpusRow.name))
+    lost = select(RejectionRow.corpus, func.count().label("rejected")).where(RejectionRow.kept.is_(False))
+    lost_counts = lost.group_by(RejectionRow.corpus).subquery()
+    rows = session.execute(
+        select(CorpusRow.__table__, counts, lost_counts.c.rejected)
+        .outerjoin(counts, counts.c.corpus == CorpusRow.name)
+        .outerjoin(lost_counts, lost_counts.c.corpus == CorpusRow.name)
+    )
     found = [
         CorpusSummary(
-            row.name, row.title, row.licence, row.restricted, row.source, row.added_at,
-            row.cases or 0, row.patients or 0, int(row.images or 0), int(row.sentences or 0),
+            row.name, row.title, row.licence, row.restricted, row.source, row.added_at, row.finished_at,
+            row.rejected or 0, row.cases or 0, row.patients or 0, int(row.images or 0), int(row.sentences or 0),
         )
         for row in rows
     ]  # fmt: skip
@@ -88,6 +98,58 @@ def fingerprint(session: Session, corpus: str | None) -> str:
     for case_id, content in sorted(tuple(pair) for pair in pairs):
         digest.update(f"{len(case_id)}:{case_id}{content}".encode())
     return digest.hexdigest()
+
+
+def source_digests(session: Session, case_ids: Iterable[str]) -> dict[str, str]:
+    """Return case id → checksum of its source, of those that are there."""
+    found: dict[str, str] = {}
+    for part in chunks(case_ids):
+        query = select(CASES.c.case_id, CASES.c.source_sha256).where(CASES.c.case_id.in_(part))
+        found.update((row.case_id, row.source_sha256) for row in session.execute(query))
+    return found
+
+
+def rejections(session: Session, corpus: str, code: str | None) -> list[Rejection]:
+    """Return a corpus's rejections by item and code."""
+    query = select(RejectionRow.__table__).where(RejectionRow.corpus == corpus)
+    if code is not None:
+        query = query.where(RejectionRow.code == code)
+    rows = session.execute(query.order_by(RejectionRow.item, RejectionRow.code))
+    return [Rejection(row.code, row.item, row.message, row.kept) for row in rows]
+
+
+def images_of(session: Session, heads: Sequence[Head]) -> list[ImageRecord]:
+    """Return the images of rows of table cases."""
+    by_key = {head.id: head for head in heads}
+    rows = _below(session, IMAGES, list(by_key))
+    return [
+        ImageRecord(head.case_id, head.corpus, head.patient_key, head.split, image_of(row))
+        for row in rows
+        for head in [by_key[row.case_pk]]
+    ]
+
+
+_RESTRICTED = or_(CASES.c.restricted, CorpusRow.restricted)
+
+
+def restricted_cases(session: Session, case_ids: Iterable[str]) -> frozenset[str]:
+    """Return the ids among ``case_ids`` whose case or corpus is restricted."""
+    query = select(CASES.c.case_id).join(CorpusRow, CorpusRow.name == CASES.c.corpus).where(_RESTRICTED)
+    found: set[str] = set()
+    for part in chunks(dict.fromkeys(case_ids)):
+        found.update(session.scalars(query.where(CASES.c.case_id.in_(part))))
+    return frozenset(found)
+
+
+def restricted_images(session: Session, images: Sequence[StudyImage]) -> frozenset[str]:
+    """Return ids of restricted cases with an image of the same SOP instance, file or pixels."""
+    query = select(CASES.c.case_id).join(CorpusRow, CorpusRow.name == CASES.c.corpus)
+    query = query.join(IMAGES, IMAGES.c.case_pk == CASES.c.id).where(_RESTRICTED)
+    found: set[str] = set()
+    for column in (IMAGES.c.sop_instance_uid, IMAGES.c.pixel_sha256, IMAGES.c.file_sha256):
+        for part in chunks(value for image in images if (value := getattr(image, column.name))):
+            found.update(session.scalars(query.where(column.in_(part))))
+    return frozenset(found)
 
 
 def heads_by_id(session: Session, case_ids: Iterable[str]) -> list[Head]:
@@ -130,7 +192,7 @@ def cases_of(session: Session, heads: Sequence[Head]) -> list[Case]:
     return [
         Case(
             head.case_id, head.corpus, head.patient_key, tuple(images[head.id]), sections[head.id],
-            tuple(head.labels), head.licence, head.restricted,
+            tuple(head.labels), head.licence, head.restricted, head.split, head.sex, head.age, head.studied_at,
         )
         for head in heads
     ]  # fmt: skip

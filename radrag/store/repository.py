@@ -15,7 +15,17 @@ from radrag.store import audit_log, cases, drafts, queries
 from radrag.store.engine import Database, connect
 from radrag.store.migrations import upgrade
 from radrag.store.tables import DraftRow
-from radrag.store.values import AddReport, AuditEntry, AuditEvent, CorpusInfo, CorpusSummary, DraftSummary
+from radrag.store.values import (
+    AddReport,
+    Arrival,
+    AuditEntry,
+    AuditEvent,
+    CorpusInfo,
+    CorpusSummary,
+    DraftSummary,
+    ImageRecord,
+    Rejection,
+)
 
 Parsed = tuple[Case, Sequence[Sentence]]
 
@@ -86,14 +96,78 @@ class Store:
             cases.put_corpus(session, corpus)
         report = AddReport()
         for checked in cases.checked_batches(cases_, corpus, batch):
-            with self._database.writing() as session:
-                cases.put_corpus(session, corpus)
-                part = cases.put_cases(session, checked)
-                if part.added or part.updated:
-                    payload = {"corpus": corpus.name, "added": part.added, "updated": part.updated}
-                    audit_log.append(session, self._event("corpus.changed", payload))
-            report += part
+            report += self._write(corpus, checked, (), "")
+        with self._database.writing() as session:
+            cases.finish_corpus(session, corpus.name, "")
         return report
+
+    def begin_addition(self, corpus: CorpusInfo) -> None:
+        """Make the corpus when new, replace its metadata when it is there, and mark it as unfinished."""
+        with self._database.writing() as session:
+            cases.put_corpus(session, corpus)
+
+    def write_batch(
+        self, corpus: CorpusInfo, arrivals: Sequence[Arrival], rejections: Sequence[Rejection], *, run: str
+    ) -> AddReport:
+        """Write one batch of an addition, cases and rejections together: whole or not at all.
+
+        Args:
+            run: names the addition; :meth:`finish_addition` forgets rejections of others.
+
+        Raises:
+            CorpusError: a case is of another corpus, or unrestricted in a restricted corpus.
+            ReportError: see :meth:`add_cases`.
+        """
+        return self._write(corpus, [cases.checked(arrival, corpus) for arrival in arrivals], rejections, run)
+
+    def finish_addition(self, name: str, *, run: str) -> None:
+        """Mark a corpus as complete and forget what additions before this one could not take."""
+        with self._database.writing() as session:
+            cases.finish_corpus(session, name, run)
+
+    def _write(
+        self, corpus: CorpusInfo, checked: Sequence[cases.Checked], rejections: Sequence[Rejection], run: str
+    ) -> AddReport:
+        with self._database.writing() as session:
+            cases.put_corpus(session, corpus)
+            part = cases.put_cases(session, checked)
+            cases.put_rejections(session, corpus.name, rejections, run)
+            if part.added or part.updated:
+                payload = {"corpus": corpus.name, "added": part.added, "updated": part.updated}
+                audit_log.append(session, self._event("corpus.changed", payload))
+        return part
+
+    def source_digests(self, case_ids: Iterable[str]) -> dict[str, str]:
+        """Return what :class:`Arrival.source_sha256` the stored cases came with, by id; others are left out."""
+        with self._database.reading() as session:
+            return queries.source_digests(session, case_ids)
+
+    def rejections(self, name: str, *, code: str | None = None) -> list[Rejection]:
+        """Return what the last addition to a corpus could not take as it was, by item.
+
+        Raises:
+            CorpusError: there is no such corpus.
+        """
+        with self._database.reading() as session:
+            queries.require_corpus(session, name)
+            return queries.rejections(session, name, code)
+
+    def iter_images(self, corpus: str | None = None, *, batch: int = 2000) -> Iterator[ImageRecord]:
+        """Yield the images of all cases in order of arrival; ``batch`` counts cases."""
+        for heads in queries.pages(self._database, corpus, batch):
+            with self._database.reading() as session:
+                found = queries.images_of(session, heads)
+            yield from found
+
+    def restricted_cases(self, case_ids: Iterable[str]) -> frozenset[str]:
+        """Return those of the cases whose terms, or whose corpus's terms, forbid passing them on."""
+        with self._database.reading() as session:
+            return queries.restricted_cases(session, case_ids)
+
+    def restricted_images(self, images: Iterable[StudyImage]) -> frozenset[str]:
+        """Return ids of restricted cases that hold one of the images: the same SOP instance, file or pixels."""
+        with self._database.reading() as session:
+            return queries.restricted_images(session, list(images))
 
     def corpora(self) -> list[CorpusSummary]:
         """Return all corpora, by name."""

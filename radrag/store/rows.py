@@ -40,6 +40,8 @@ def image_row(image: StudyImage, position: int) -> dict[str, Any]:
         "path": image.path,
         "pixel_sha256": image.pixel_sha256,
         "acquired_at": image.acquired_at,
+        "file_sha256": image.file_sha256,
+        "perceptual_hash": image.perceptual_hash,
     }
 
 
@@ -62,8 +64,9 @@ def finding_row(finding: Finding, sentence: int, position: int) -> dict[str, Any
 def image_of(row: Any) -> StudyImage:
     """Return the image of a row with the columns of :func:`image_row`."""
     return StudyImage(
-        row.sop_instance_uid, row.view, row.rows, row.columns, row.path, row.pixel_sha256, row.acquired_at
-    )
+        row.sop_instance_uid, row.view, row.rows, row.columns, row.path, row.pixel_sha256, row.acquired_at,
+        row.file_sha256, row.perceptual_hash,
+    )  # fmt: skip
 
 
 def finding_of(row: Any) -> Finding:

@@ -13,14 +13,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrag.domain import Change, Polarity, Relation, Severity, Side, Status, View
-from radrag.store.base import Base, key_position, owner
+from radrag.store.base import Base, added_later, key_position, owner
 from radrag.store.columns import JsonText, Real
 
 CLUSTERED = {"sqlite_with_rowid": False}  # many small rows: SQLite keeps them in the key's own tree
 
 
 class CorpusRow(Base):
-    """A named set of cases."""
+    """A named set of cases; ``finished_at`` is empty from the start of an addition to its end."""
 
     __tablename__ = "corpora"
 
@@ -30,6 +30,21 @@ class CorpusRow(Base):
     restricted: Mapped[bool]
     source: Mapped[str]
     added_at: Mapped[str]
+    finished_at: Mapped[str] = added_later()
+
+
+class RejectionRow(Base):
+    """An item that an addition could not take as it was; ``run`` is the addition that saw it last."""
+
+    __tablename__ = "rejections"
+    __table_args__ = (CLUSTERED,)
+
+    corpus: Mapped[str] = mapped_column(ForeignKey("corpora.name", ondelete="CASCADE"), primary_key=True)
+    item: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str]
+    kept: Mapped[bool]
+    run: Mapped[str]
 
 
 class CaseRow(Base):
@@ -48,6 +63,12 @@ class CaseRow(Base):
     image_count: Mapped[int]
     sentence_count: Mapped[int]
     content_sha256: Mapped[str]
+    # of what it was made from: an addition skips cases whose source is the same
+    source_sha256: Mapped[str] = added_later()
+    split: Mapped[str] = added_later()
+    sex: Mapped[str] = added_later()
+    age: Mapped[float | None]
+    studied_at: Mapped[str] = added_later()
 
 
 class ImageColumns:
@@ -61,13 +82,15 @@ class ImageColumns:
     path: Mapped[str]
     pixel_sha256: Mapped[str]
     acquired_at: Mapped[str]
+    file_sha256: Mapped[str] = added_later()
+    perceptual_hash: Mapped[str] = added_later()
 
 
 class CaseImageRow(ImageColumns, Base):
     """An image of a case."""
 
     __tablename__ = "case_images"
-    __table_args__ = (Index(None, "sop_instance_uid"),)
+    __table_args__ = (Index(None, "sop_instance_uid"), Index(None, "pixel_sha256"), Index(None, "file_sha256"))
 
     case_pk: Mapped[int] = owner("cases")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from radrag.domain import View
+from radrag.domain import Case, Sentence, StudyImage, View
 
 PRELIMINARY = "preliminary"  # status of a draft that no reader has signed
 
@@ -32,13 +32,62 @@ class CorpusInfo:
 
 @dataclass(frozen=True, slots=True)
 class CorpusSummary(CorpusInfo):
-    """A corpus as it stands in the store; ``added_at`` is ISO 8601 UTC, counts are of stored rows."""
+    """A corpus as it stands in the store; times are ISO 8601 UTC, counts are of stored rows.
+
+    Attributes:
+        finished_at: end of the last addition; empty while one runs, or after one that was cut off.
+        rejected: items that the last addition could not take; notes on items that it took are not counted.
+    """
 
     added_at: str = ""
+    finished_at: str = ""
+    rejected: int = 0
     cases: int = 0
     patients: int = 0
     images: int = 0
     sentences: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One line of the report on an addition.
+
+    Attributes:
+        code: stable name of the reason (:class:`radrag.corpus.collection.RejectionCode`).
+        item: what it is about: a path relative to the collection's folder, with ``:LINE`` for a row of a table, or
+            a case id. Never a patient's name or id.
+        message: what is wrong and what to do, in one sentence.
+        kept: True where the item was taken after all (mended, or without the faulty part): a note, not a loss.
+    """
+
+    code: str
+    item: str
+    message: str
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A case on its way into the store.
+
+    Attributes:
+        source_sha256: of what the case was made from; empty for a case that the next addition is to look at again.
+    """
+
+    case: Case
+    sentences: Sequence[Sentence]
+    source_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """An image of a case with what tells whose it is; ``split`` as the collection gave it."""
+
+    case_id: str
+    corpus: str
+    patient_key: str
+    split: str
+    image: StudyImage
 
 
 @dataclass(frozen=True, slots=True)
