@@ -150,15 +150,9 @@ def read_table(path: Path, required: Sequence[str], *, root: Path | None = None)
 
 
 def _rows(raw: IO[bytes], item: str, required: Sequence[str]) -> Iterator[Row | Rejection]:
-    buffered = io.BufferedReader(raw)  # type: ignore[type-var]
-    encoding, note = _sniff(buffered.peek(64)[:64])
+    stream, note = text_stream(raw, item)
     if note:
-        yield Rejection(RejectionCode.WRONG_ENCODING, item, f"the table was read as {note}.", kept=True)
-    # Bytes that are not UTF-8 survive as lone surrogates and are read as Windows-1252 row by row, since nobody can
-    # know what a file of gigabytes is before its end.
-    stream = io.TextIOWrapper(
-        buffered, encoding, errors="surrogateescape" if "8" in encoding else "replace", newline=""
-    )
+        yield note
     reader = csv.reader(stream)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -188,13 +182,37 @@ def _rows(raw: IO[bytes], item: str, required: Sequence[str]) -> Iterator[Row | 
             message = f"the row has {len(cells)} fields, the header {len(names)}."
             yield Rejection(RejectionCode.BAD_ROW, f"{item}:{reader.line_num}", message)
             continue
-        if any("\udc80" <= char <= "\udcff" for cell in cells if not cell.isascii() for char in cell):
-            cells = [cell.encode("utf-8", "surrogateescape").decode("cp1252", "replace") for cell in cells]
+        if any(needs_mending(cell) for cell in cells):
+            cells = [mend(cell) for cell in cells]
             if not mended:
                 mended = True
                 message = "a row is not UTF-8; it and others like it were read as Windows-1252."
                 yield Rejection(RejectionCode.WRONG_ENCODING, f"{item}:{reader.line_num}", message, kept=True)
         yield Row(f"{item}:{reader.line_num}", dict(zip(names, cells, strict=True)))
+
+
+def text_stream(raw: IO[bytes], item: str) -> tuple[io.TextIOWrapper, Rejection | None]:
+    """Return the bytes as text with line ends as they are, and a note when it is not plain UTF-8.
+
+    Bytes that are not UTF-8 survive as lone surrogates, for :func:`mend`, since nobody can know what a file of
+    gigabytes is before its end.
+    """
+    buffered = io.BufferedReader(raw)  # type: ignore[type-var]
+    encoding, name = _sniff(buffered.peek(64)[:64])
+    errors = "surrogateescape" if "8" in encoding else "replace"
+    message = f"the table was read as {name}."
+    note = Rejection(RejectionCode.WRONG_ENCODING, item, message, kept=True) if name else None
+    return io.TextIOWrapper(buffered, encoding, errors=errors, newline=""), note
+
+
+def needs_mending(text: str) -> bool:
+    """Whether text of :func:`text_stream` has bytes that were not UTF-8."""
+    return not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text)
+
+
+def mend(text: str) -> str:
+    """Return text of :func:`text_stream` read as Windows-1252 where it has bytes that were not UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("cp1252", "replace") if needs_mending(text) else text
 
 
 def _sniff(start: bytes) -> tuple[str, str]:
