@@ -75,6 +75,15 @@ def read_report(path: Path, item: str) -> tuple[str, Rejection | None]:
     except OSError as error:
         message = f"the report cannot be read ({error.strerror})."
         raise ItemRejected(RejectionCode.UNREADABLE_REPORT, item, message) from None
+    return report_text(data, item)
+
+
+def report_text(data: bytes, item: str) -> tuple[str, Rejection | None]:
+    """Return the text of a report's bytes, as :func:`read_report` does for a file.
+
+    Raises:
+        ItemRejected: empty, only white space or binary.
+    """
     if not data.strip(b" \t\r\n\0"):
         raise ItemRejected(RejectionCode.EMPTY_FILE, item, "the report file is empty.")
     text, encoding = decode(data)
