@@ -10,7 +10,6 @@ from radrag.domain import Case
 from radrag.errors import CorpusError
 from radrag.store.values import CorpusInfo, Rejection
 
-
 __all__ = ["Collection", "Item", "ItemRejected", "Merge", "Rejection", "RejectionCode"]
 
 
@@ -34,6 +33,7 @@ class RejectionCode(StrEnum):
     NOT_CHEST = "not_chest"
     AMBIGUOUS_MATCH = "ambiguous_match"
     NO_MATCH = "no_match"
+    RESTRICTED_TERMS = "restricted_terms"
 
 
 class ItemRejected(CorpusError):
