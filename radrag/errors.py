@@ -9,7 +9,9 @@
     ├── WeightsError          weights are damaged, unsafe or not what their card says
     ├── StudyRefused          an input file is not a chest radiograph radrag can read (``code``)
     ├── ReportError           a report or an offset into it is malformed
+    ├── FetchError            a download was refused, broke off for good or is not what was expected (``code``)
     ├── CorpusError           a corpus is missing, damaged or of another shape than expected
+    ├── RestrictedData        text or pixels would go where their terms forbid
     ├── BadIndex           an index is missing, damaged or made by another encoder
     ├── StoreError            the database is unreachable, of another version or refuses the write
     ├── GenerationError       a generator failed; its text is never used as a report
@@ -105,10 +107,43 @@ class ReportError(RadragError):
     code = "bad_report"
 
 
+class FetchCode(StrEnum):
+    """Why a download ended without its file. Values are stable: scripts match on them."""
+
+    UNREACHABLE = "unreachable"  # no connection, or the server is busy or broken, for longer than we wait
+    REFUSED = "refused"  # user name and password are not accepted, or give no access to this file
+    FORBIDDEN = "forbidden"  # refused without being asked who we are
+    NOT_FOUND = "not_found"
+    MISMATCH = "mismatch"  # another size or checksum than expected
+    BAD_ADDRESS = "bad_address"  # not http(s), or a redirect that is not safe to follow
+    BAD_ARCHIVE = "bad_archive"  # damaged, or with members that lead out of the folder
+    DISK_FULL = "disk_full"
+    DISK = "disk"
+    BUSY = "busy"  # another process is fetching the same file
+
+
+class FetchError(RadragError):
+    """A download ended without its file.
+
+    Attributes:
+        code: the :class:`FetchCode`, as a string.
+    """
+
+    def __init__(self, code: FetchCode, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{message} [{code.value}]", hint=hint)
+        self.code = code.value
+
+
 class CorpusError(RadragError):
     """A corpus is missing, damaged or of another shape than expected."""
 
     code = "bad_corpus"
+
+
+class RestrictedData(RadragError):
+    """Text or pixels of a restricted corpus would leave this machine."""
+
+    code = "restricted"
 
 
 class BadIndex(RadragError):

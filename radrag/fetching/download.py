@@ -1,0 +1,331 @@
+"""A download that survives dropped lines, kills and changed files, and takes its name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import random
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import IO
+
+from radrag.errors import FetchCode, FetchError
+from radrag.fetching.http import Dropped, HttpTransport, Reply, Transport
+
+TRIES = 8  # in a row without one new byte: about four minutes of waiting
+LONGEST_PAUSE = 60.0
+LONGEST_RETRY_AFTER = 600.0
+_PASSING = {408, 425, 429, 500, 502, 503, 504}  # RFC 9110, 6585, 8470: the same request may succeed later
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the file is known to be; empty values are not checked.
+
+    Attributes:
+        sha256: hex digest.
+        md5: hex digest, for sources that publish nothing better; guards against damage, not against malice.
+        size: bytes.
+    """
+
+    sha256: str = ""
+    md5: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a ``.part`` file is a part of; kept beside it. ``size`` is None while the server does not say."""
+
+    url: str
+    etag: str
+    last_modified: str
+    size: int | None
+
+    def validator(self) -> str:
+        """The value for If-Range; empty when nothing identifies the version. Weak ETags may not be used (RFC 9110)."""
+        return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
+
+
+def download(
+    url: str,
+    target: Path,
+    expected: Expected = Expected(),
+    *,
+    transport: Transport | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    tries: int = TRIES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Fetch ``url`` to ``target``; memory use does not depend on the size.
+
+    The bytes go to ``target.part``, with ``target.part.json`` saying what they are a part of. Called again after a
+    kill, only the missing bytes are asked for, unless the file changed on the server. A target that is there and is as
+    expected is left alone; without anything to expect it is taken to be whole, since only whole files get that name.
+
+    Args:
+        url: http or https.
+        target: its folder must exist.
+        expected: what is known of the file.
+        transport: how requests are sent; None for a plain :class:`HttpTransport`.
+        progress: called with the number of new bytes; negative when bytes had to be thrown away.
+        tries: attempts in a row that may bring no new byte.
+        sleep: waits some seconds.
+
+    Raises:
+        FetchError: see :class:`radrag.errors.FetchCode`; the part that came is kept, unless it is known to be bad.
+    """
+    if target.is_file() and _differs(target, expected) is None:
+        progress(target.stat().st_size)
+        return target
+    if transport is None:
+        with contextlib.closing(HttpTransport()) as own:
+            return download(url, target, expected, transport=own, progress=progress, tries=tries, sleep=sleep)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with _locked(part) as file:
+            run = _Run(url, part, file, expected=expected, transport=transport, progress=progress)
+            run.until_whole(tries, sleep)
+            file.flush()
+            os.fsync(file.fileno())
+        difference = _differs(part, expected)
+        if difference is not None:
+            size = part.stat().st_size
+            _forget(part)
+            progress(-size)
+            raise FetchError(
+                FetchCode.MISMATCH,
+                f"{target.name} did not arrive as it should: {difference}. It was deleted.",
+                hint="Try again; if it happens again, the file on the server is damaged or another version.",
+            )
+        part.replace(target)
+        _origin_file(part).unlink(missing_ok=True)
+    except OSError as error:
+        raise _disk_error(error, target) from None
+    return target
+
+
+class _Run:
+    """One download in progress: the open part, and what the server said it is a part of."""
+
+    def __init__(
+        self,
+        url: str,
+        part: Path,
+        file: IO[bytes],
+        *,
+        expected: Expected,
+        transport: Transport,
+        progress: Callable[[int], None],
+    ) -> None:
+        self.url, self.part, self.file = url, part, file
+        self.expected, self.transport, self.progress = expected, transport, progress
+        self.have = file.seek(0, os.SEEK_END)
+        self.origin = _read_origin(part)
+        self.progress(self.have)
+        if self.have and (self.origin is None or self.origin.url != url or not self._resumable(self.origin)):
+            self._restart()
+
+    def until_whole(self, tries: int, sleep: Callable[[float], None]) -> None:
+        """Ask for what is missing until nothing is."""
+        most, failed = self.have, 0
+        while not self._whole():
+            pause = self._attempt()
+            if self.have > most:
+                most, failed = self.have, 0
+            failed += 1
+            if failed > tries:
+                raise FetchError(
+                    FetchCode.UNREACHABLE,
+                    f"{self.part.name}: no new byte in {tries} attempts.",
+                    hint="What came so far is kept. Check the connection and run the same command again.",
+                )
+            if not self._whole():
+                sleep(pause or random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 2.0**failed))
+
+    def _attempt(self) -> float:
+        """Send one request and store what it brings; return the seconds the server wants us to wait, 0 if none."""
+        headers = {}
+        if self.have and self.origin is not None:
+            headers["Range"] = f"bytes={self.have}-"
+            if self.origin.validator():
+                headers["If-Range"] = self.origin.validator()
+        try:
+            with self.transport(self.url, headers) as reply:
+                if reply.status in _PASSING:
+                    return _retry_after(reply.headers)
+                self._take(reply)
+        except Dropped:
+            self.file.flush()
+        return 0.0
+
+    def _take(self, reply: Reply) -> None:
+        if reply.status == 206 and self._continues(reply.headers):
+            self._store(reply)
+        elif reply.status == 200:  # the first bytes, or the server ignores ranges, or the file changed
+            self._restart()
+            self._begin(reply.headers)
+            self._store(reply)
+        elif reply.status == 206 or (reply.status == 416 and not self._complete_by(reply.headers)):
+            self._restart()
+        elif reply.status != 416:
+            raise _refusal(reply, self.part.name.removesuffix(".part"))
+
+    def _store(self, reply: Reply) -> None:
+        for piece in reply.body:
+            self.file.write(piece)
+            self.have += len(piece)
+            self.progress(len(piece))
+        self.file.flush()
+        if self.origin is not None and self.origin.size is None:
+            self._remember(_Origin(self.url, self.origin.etag, self.origin.last_modified, self.have))
+
+    def _begin(self, headers: Mapping[str, str]) -> None:
+        length = headers.get("content-length", "")
+        size = int(length) if length.isdecimal() else None
+        if size is not None and self.expected.size is not None and size != self.expected.size:
+            raise FetchError(
+                FetchCode.MISMATCH,
+                f"{self.part.name.removesuffix('.part')}: the server offers {size:,} bytes, "
+                f"{self.expected.size:,} were expected. Nothing was fetched.",
+                hint="The file on the server is another version.",
+            )
+        self._remember(_Origin(self.url, headers.get("etag", ""), headers.get("last-modified", ""), size))
+
+    def _continues(self, headers: Mapping[str, str]) -> bool:
+        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", "").strip())
+        if match is None or self.origin is None or int(match[1]) != self.have:
+            return False
+        if match[2] != "*" and self.origin.size is not None and int(match[2]) != self.origin.size:
+            return False
+        return not (self.origin.etag and headers.get("etag", self.origin.etag) != self.origin.etag)
+
+    def _complete_by(self, headers: Mapping[str, str]) -> bool:
+        """Whether the server says that the file ends where the part ends."""
+        if headers.get("content-range", "").strip() != f"bytes */{self.have}" or self.origin is None or not self.have:
+            return False
+        self._remember(_Origin(self.url, self.origin.etag, self.origin.last_modified, self.have))
+        return True
+
+    def _whole(self) -> bool:
+        return self.origin is not None and self.origin.size is not None and self.have == self.origin.size
+
+    def _resumable(self, origin: _Origin) -> bool:
+        # Without a validator only a checksum can tell two versions apart.
+        return bool(origin.validator() or self.expected.sha256)
+
+    def _remember(self, origin: _Origin) -> None:
+        self.origin = origin
+        fresh = self.part.with_name(f"{self.part.name}.json.new")
+        fresh.write_text(json.dumps(asdict(origin)))
+        fresh.replace(_origin_file(self.part))
+
+    def _restart(self) -> None:
+        self.progress(-self.have)
+        self.file.seek(0)
+        self.file.truncate()
+        self.have, self.origin = 0, None
+        _origin_file(self.part).unlink(missing_ok=True)
+
+
+def digest(path: Path, name: str = "sha256") -> str:
+    """Return a file's digest, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, name).hexdigest()
+
+
+@contextlib.contextmanager
+def _locked(part: Path) -> Iterator[IO[bytes]]:
+    """Open a part for appending, alone. The lock is on the part itself, so no lock file is left behind."""
+    while True:
+        with part.open("ab") as file:
+            if sys.platform != "win32":
+                import fcntl
+
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise FetchError(
+                        FetchCode.BUSY, f"Another process is fetching {part.name}.", hint="Wait for it, or stop it."
+                    ) from None
+            # Whoever held it may have given it its name in between: then this is no longer the part.
+            if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                yield file
+                return
+
+
+def _differs(path: Path, expected: Expected) -> str | None:
+    """Return how a file differs from what is expected of it, or None."""
+    size = path.stat().st_size
+    if expected.size is not None and size != expected.size:
+        return f"it has {size:,} bytes instead of {expected.size:,}"
+    for name, wanted in (("sha256", expected.sha256), ("md5", expected.md5)):
+        if wanted and digest(path, name) != wanted.lower():
+            return f"its {name.upper()} is not {wanted.lower()}"
+    return None
+
+
+def _origin_file(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _read_origin(part: Path) -> _Origin | None:
+    try:
+        return _Origin(**json.loads(_origin_file(part).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _forget(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _origin_file(part).unlink(missing_ok=True)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Return the pause a server asks for, in seconds (RFC 9110, 10.2.3: a number or a date), 0 when it does not."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        seconds = float(value)
+    else:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return 0.0
+        seconds = max(0.0, (when.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    if seconds > LONGEST_RETRY_AFTER:
+        raise FetchError(
+            FetchCode.UNREACHABLE,
+            f"The server asks to come back in {seconds / 60:.0f} minutes.",
+            hint="What came so far is kept. Run the same command again then.",
+        )
+    return seconds
+
+
+def _refusal(reply: Reply, name: str) -> FetchError:
+    """Return the error for a status that trying again does not change."""
+    if reply.status in {401, 403}:
+        code = FetchCode.REFUSED if reply.challenged or reply.status == 401 else FetchCode.FORBIDDEN
+        return FetchError(code, f"The server refused {name} (HTTP {reply.status}).")
+    if reply.status in {404, 410}:
+        return FetchError(FetchCode.NOT_FOUND, f"The server has no {name} (HTTP {reply.status}).")
+    return FetchError(FetchCode.UNREACHABLE, f"The server answered HTTP {reply.status} for {name}.")
+
+
+def _disk_error(error: OSError, target: Path) -> FetchError:
+    if error.errno in _FULL:
+        return FetchError(
+            FetchCode.DISK_FULL,
+            f"The disk under {target.parent} is full.",
+            hint="What came so far is kept. Make room and run the same command again.",
+        )
+    return FetchError(FetchCode.DISK, f"{target} cannot be written ({error.strerror or type(error).__name__}).")
