@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.files import Row, header_of, inside, read_table
+from data_prep.files import Row, inside, read_table
 from data_prep.iu_common import (
     HEADERS,
     Terms,
@@ -32,7 +33,7 @@ _IMAGES = ("images/images_normalized", "images_normalized", "images")
 
 def kaggle_looks_like(path: Path) -> bool:
     """Whether a folder has the table of reports."""
-    return path.is_dir() and {"uid", "findings", "impression"} <= {name.lower() for name in header_of(path / REPORTS)}
+    return (path / REPORTS).is_file()
 
 
 def kaggle_open(path: Path, options: Options) -> Collection:
@@ -50,6 +51,8 @@ def _items(root: Path, terms: Terms) -> Iterator[Item]:
     for row in read_table(root / PROJECTIONS, ("uid", "filename", "projection")):
         if isinstance(row, Rejection):
             yield row
+        elif not row.get("uid") or not row.get("filename"):
+            yield Rejection(RejectionCode.MISSING_ID, row.item, "the row has no uid or no filename.")
         else:
             views.setdefault(row.get("uid"), {})[row.get("filename")] = row.get("projection")
     named = {name for names in views.values() for name in names}
@@ -84,7 +87,7 @@ def _check(uid: str, seen: set[str], item: str) -> None:
     """Refuse a row whose uid names no new report."""
     if not uid:
         raise ItemRejected(RejectionCode.MISSING_ID, item, "the row has no uid.")
-    if not (uid.isascii() and uid.isdigit()):
+    if not re.fullmatch(r"[0-9]{1,9}", uid):
         raise ItemRejected(RejectionCode.BAD_VALUE, item, "the uid is not a number.")
     if uid in seen:
         raise ItemRejected(RejectionCode.DUPLICATE_ID, item, "another row has the same uid; the first holds.")
