@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Kind:
         reader: Callable[[Path, Options], Collection] = getattr(
             import_module(f"data_prep.{self.module}"), f"{self.prefix}_open"
         )
-        return reader(path, options)
+        return replace(reader(path, options), root=path if path.is_dir() else path.parent)
 
 
 KINDS = {

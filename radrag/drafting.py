@@ -16,6 +16,7 @@ from radrag.domain import Draft, DraftSentence, DraftWarning, Hit, ImageFinding,
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator
 from radrag.grounding.omissions import find_omissions
 from radrag.grounding.verify import Verifier
+from radrag.release import Destination, Terms, require_release
 from radrag.reports.vocabulary import descendants, report_order
 from radrag.retrieval.engine import Retriever
 from radrag.retrieval.query import query_from_image, report_names
@@ -37,6 +38,7 @@ class Drafter:
         generator: what writes.
         verifier: what checks, without asking the generator.
         is_comparison: whether a text compares with an earlier study.
+        terms: knows which cases and images may not be passed on.
         hits: how many cases ground a draft.
     """
 
@@ -49,6 +51,7 @@ class Drafter:
         generator: Generator,
         verifier: Verifier,
         is_comparison: Callable[[str], bool],
+        terms: Terms,
         hits: int = 20,
         seed: int = 0,
     ) -> None:
@@ -58,6 +61,7 @@ class Drafter:
         self._generator = generator
         self._verifier = verifier
         self._is_comparison = is_comparison
+        self._terms = terms
         self._hits = hits
         self._seed = seed
 
@@ -65,6 +69,7 @@ class Drafter:
         """Draft one study. PRELIMINARY: nobody has read it.
 
         Raises:
+            RestrictedData: the generator is remote, and evidence or image come under terms that forbid it.
             RadragError: a part failed; no draft is made of a failure.
         """
         values = study.study
@@ -72,6 +77,8 @@ class Drafter:
         image_findings = look(self._encoder, study)
         query = query_from_image(image_findings, indication=values.indication, exclude_patient=values.patient_key)
         hits = self._retriever.search(query, self._hits)
+        destination = Destination.NETWORK if self._generator.card.remote else Destination.LOCAL
+        require_release(self._terms, destination, case_ids=[hit.case_id for hit in hits], images=values.images)
         evidence = self._evidence(hits)
         request = GenerationRequest(image_findings, hits, evidence, values.indication, seed=self._seed)
         written, dropped = self._without_comparisons(self._generator.generate(request))

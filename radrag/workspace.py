@@ -100,6 +100,7 @@ class Workspace:
             generator=self.generator,
             verifier=self.verifier,
             is_comparison=is_comparison,
+            terms=self.store,
             hits=self.settings.hits,
             seed=self.settings.seed,
         )

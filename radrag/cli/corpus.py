@@ -3,65 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.corpus_add import add
 from radrag.cli.label import describe
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
-from radrag.errors import UsageError
 from radrag.settings import Settings
-
-if TYPE_CHECKING:
-    from radrag.store.values import AddReport
-    from radrag.workspace import Workspace
-
-KINDS = {"iu-reports": "the 3,955 Indiana University reports that the installed torchxrayvision carries"}
 
 
 @click.group()
 def command() -> None:
-    """Add, list, show, verify and remove report collections."""
+    """Add, list, show, report on, verify and remove report collections."""
 
 
-@command.command()
-@click.argument("kind", metavar="KIND")
-@JSON_OPTION
-@click.pass_obj
-def add(settings: Settings, kind: str, as_json: bool) -> None:
-    """Add a collection of KIND; running it again adds nothing.
-
-    KIND is `iu-reports`: the 3,955 Indiana University reports that the installed torchxrayvision carries
-    (CC BY-NC-ND 4.0; read where they are, without images).
-    """
-    from radrag.workspace import Workspace
-
-    if kind not in KINDS:
-        raise UsageError(f"There is no corpus kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}.")
-    report = add_iu_reports(Workspace(settings))
-    if as_json:
-        emit({"corpus": "iu-xray"} | asdict(report))
-    else:
-        click.echo(
-            f"iu-xray: {report.added:,} cases added, {report.updated:,} replaced, {report.unchanged:,} unchanged."
-        )
-
-
-def add_iu_reports(workspace: Workspace) -> AddReport:
-    """Read, label and store the bundled IU reports."""
-    from data_prep.iu_xray import bundled_reports
-    from radrag.corpus.ingest import ingest
-    from radrag.store.values import CorpusInfo
-
-    info = CorpusInfo(
-        name="iu-xray",
-        title="Indiana University chest X-ray collection (Open-i)",
-        licence="CC BY-NC-ND 4.0",
-        source="package torchxrayvision",
-    )
-    with progress("Reading and labelling reports", 3955) as advance:
-        cases = bundled_reports(salt=workspace.settings.salt())
-        return ingest(cases, info, workspace.store, workspace.labeler, progress=advance)
+command.add_command(add)
 
 
 @command.command("list")
@@ -77,11 +33,16 @@ def list_(settings: Settings, as_json: bool) -> None:
     elif not corpora:
         say("The workspace has no corpus. Add one with: radrag corpus add iu-reports")
     else:
+        header = ("corpus", "cases", "patients", "images", "sentences", "rejected", "restricted", "licence", "state")
         rows = [
-            (c.name, f"{c.cases:,}", f"{c.patients:,}", f"{c.sentences:,}", "yes" if c.restricted else "no", c.licence)
-            for c in corpora
+            (
+                *(corpus.name, f"{corpus.cases:,}", f"{corpus.patients:,}", f"{corpus.images:,}"),
+                *(f"{corpus.sentences:,}", f"{corpus.rejected:,}", "yes" if corpus.restricted else "no"),
+                *(corpus.licence, "complete" if corpus.finished_at else "unfinished: add it again"),
+            )
+            for corpus in corpora
         ]
-        click.echo(table(("corpus", "cases", "patients", "sentences", "restricted", "licence"), rows, right=(1, 2, 3)))
+        click.echo(table(header, rows, right=(1, 2, 3, 4, 5)))
 
 
 @command.command()
@@ -104,7 +65,12 @@ def show(settings: Settings, case_id: str, as_json: bool) -> None:
             "licence": case.licence,
             "restricted": case.restricted,
             "labels": list(case.labels),
+            "split": case.split,
+            "sex": case.sex,
+            "age": case.age,
+            "studied_at": case.studied_at,
             "views": [image.view.value for image in case.images],
+            "images": [asdict(image) for image in case.images],
             "sections": dict(case.sections),
             "sentences": [report_sentence_to_dict(sentence) for sentence in sentences],
         }
@@ -120,25 +86,72 @@ def show(settings: Settings, case_id: str, as_json: bool) -> None:
         for finding in sentence.findings:
             click.echo(f"      {describe(finding)}")
     if case.labels:
-        click.echo(f"\n{click.style('MANUAL CODES', bold=True)}\n  " + "\n  ".join(case.labels))
+        click.echo(f"\n{click.style('LABELS OF THE SOURCE', bold=True)}\n  " + "\n  ".join(case.labels))
+    if case.images:
+        click.echo(f"\n{click.style('IMAGES', bold=True)}")
+        for image in case.images:
+            size = f"{image.columns} × {image.rows}" if image.rows else "size unknown"
+            click.echo(f"  {image.view.value:8} {size:12} {image.path or 'not held'}")
 
 
 @command.command()
 @click.argument("name")
+@click.option("--code", help="Only items with this code.")
 @JSON_OPTION
 @click.pass_obj
-def verify(settings: Settings, name: str, as_json: bool) -> int:
-    """Compare every case of a collection with the checksum of its addition."""
+def report(settings: Settings, name: str, code: str | None, as_json: bool) -> int:
+    """List what the last addition to a collection could not take, and what it took with a note.
+
+    Exit code 1 when any item was rejected.
+    """
     from radrag.workspace import Workspace
 
-    broken = Workspace(settings).store.verify_corpus(name)
+    found = Workspace(settings).store.rejections(name, code=code)
+    lost = sum(not rejection.kept for rejection in found)
     if as_json:
-        emit({"corpus": name, "broken": broken})
-    elif broken:
-        click.echo("\n".join(broken))
+        emit({"corpus": name, "rejections": [asdict(rejection) for rejection in found]})
+    elif not found:
+        say(f"{name}: every item was taken as it was.")
     else:
-        say(f"{name}: every case is as it was added.")
-    return 1 if broken else 0
+        rows = [("note" if one.kept else "rejected", one.code, one.item, one.message) for one in found]
+        click.echo(table(("", "code", "item", "what and why"), rows))
+        say(f"{name}: {lost:,} items rejected, {len(found) - lost:,} taken with a note.")
+    return 1 if lost else 0
+
+
+@command.command()
+@click.argument("name")
+@click.option("--no-files", is_flag=True, help="Do not read image files again.")
+@JSON_OPTION
+@click.pass_obj
+def verify(settings: Settings, name: str, no_files: bool, as_json: bool) -> int:
+    """Check a collection: texts and image files against their checksums, and its splits for leaks.
+
+    A leak is a patient, or an identical or near-identical image, on two sides of the split into train, val and test,
+    within the collection or between it and another one of the workspace. Exit code 1 when anything was found.
+    """
+    from radrag.corpus.verification import verify as check
+    from radrag.workspace import Workspace
+
+    store = Workspace(settings).store
+    with progress("Reading image files") as advance:
+        found = check(store, name, files=not no_files, seed=settings.seed, progress=advance)
+    if as_json:
+        emit({"corpus": name} | asdict(found))
+    else:
+        for case_id in found.broken:
+            click.echo(f"broken      {case_id}: the stored case is not the one that was added")
+        for fault in found.files:
+            click.echo(f"{fault.fault:11} {fault.case_id}: {fault.path}")
+        for leak in found.leaks:
+            what = f", {leak.distance} of 256 bits apart" if leak.kind == "near_image" else ""
+            click.echo(f"{leak.kind:11} {leak.case_a} ({leak.split_a}) and {leak.case_b} ({leak.split_b}){what}")
+        faults = len(found.broken) + len(found.files)
+        if faults or found.leaks:
+            say(f"{name}: {faults:,} cases or files are not as they were added, {len(found.leaks):,} leaks.")
+        else:
+            say(f"{name}: every case and file is as it was added, and no patient or image is on two sides.")
+    return 1 if found.broken or found.files or found.leaks else 0
 
 
 @command.command()
@@ -146,10 +159,14 @@ def verify(settings: Settings, name: str, as_json: bool) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def remove(settings: Settings, name: str, yes: bool) -> None:
-    """Remove a collection from the workspace; drafts keep their quotes."""
+    """Remove a collection from the store and from every index; drafts keep their quotes, image files stay."""
+    from radrag.corpus.snapshot import drop_corpus
     from radrag.workspace import Workspace
 
-    if not yes:
-        click.confirm(f"Remove corpus {name!r} with all its cases?", abort=True, err=True)
-    removed = Workspace(settings).store.remove_corpus(name)
-    say(f"{name}: {removed:,} cases removed. Rebuild the index with: radrag index build")
+    store = Workspace(settings).store
+    held = {corpus.name: corpus for corpus in store.corpora()}
+    if name in held and not yes:
+        click.confirm(f"Remove corpus {name!r} with its {held[name].cases:,} cases?", abort=True, err=True)
+    changed = drop_corpus(store, settings.indexes, name) if name in held else 0
+    removed = store.remove_corpus(name)
+    say(f"{name}: {removed:,} cases removed from the store, and from {changed} index(es).")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from radrag.cli.corpus import add_iu_reports
+from radrag.cli.corpus_add import add_iu_reports
 from radrag.cli.draft import show
 from radrag.cli.index import build_index
 from radrag.cli.inputs import read_one_study

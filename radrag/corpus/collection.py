@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from radrag.domain import Case
 from radrag.errors import CorpusError
@@ -70,9 +71,11 @@ class Collection:
             is there. An image without ``path`` is known of, but not held.
         total: about how many cases will come, for the progress bar; None when nobody can know without reading all.
         merge: how cases meet stored ones of the same id.
+        root: folder that items of rejections are relative to; None where there are no files.
     """
 
     info: CorpusInfo
     items: Iterable[Item]
     total: int | None = None
     merge: Merge = Merge.REPLACE
+    root: Path | None = None

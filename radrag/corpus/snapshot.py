@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,25 +65,75 @@ def build_snapshot(
     Raises:
         CorpusError: the store has no cases.
     """
+    with _new_index(folder) as part:
+        return _write(store, encoder, part, progress)
+
+
+@contextmanager
+def _new_index(folder: Path, *, current: bool = True) -> Iterator[Path]:
+    """Yield an empty folder; what was written there becomes an index, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".part-{os.getpid()}"
     shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
     try:
-        manifest = _write(store, encoder, part, progress)
-        target = folder / manifest.index_id
-        if target.exists():
-            shutil.rmtree(part)
-        else:
-            os.replace(part, target)
+        yield part
+        name = read_manifest(part).index_id
+        if not (folder / name).exists():
+            os.replace(part, folder / name)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+    if current:
+        _point(folder, name)
+
+
+def _point(folder: Path, name: str) -> None:
+    """Make an index the current one."""
     pointer = folder / "current.part"
-    pointer.write_text(manifest.index_id + "\n")
+    pointer.write_text(name + "\n")
     os.replace(pointer, folder / "current")
-    return manifest
+
+
+def drop_corpus(store: Store, folder: Path, corpus: str) -> int:
+    """Take a corpus out of every index, before it is removed from the store; return how many indexes changed.
+
+    An index of nothing else is deleted. Called again after a failure, it goes on where it stopped.
+    """
+    before, after = store.corpus_fingerprint(), store.corpus_fingerprint(without=corpus)
+    changed = 0
+    for manifest, current in list_indexes(folder) if folder.is_dir() else []:
+        if corpus not in manifest.corpora:
+            continue
+        old = folder / manifest.index_id
+        if len(manifest.corpora) > 1:
+            known = after if manifest.corpus_sha256 == before else manifest.corpus_sha256
+            with _new_index(folder, current=current) as part:
+                _write_without(load_snapshot(old), corpus, known, part)
+        elif current:
+            (folder / "current").unlink()
+        shutil.rmtree(old)
+        changed += 1
+    return changed
+
+
+def _write_without(snapshot: Snapshot, corpus: str, corpus_sha256: str, folder: Path) -> None:
+    gone = [case_id for case_id in snapshot.cases if case_id.startswith(f"{corpus}:")]
+    for index in snapshot.channels.values():
+        index.remove(gone)
+    indexed = {case_id: case for case_id, case in snapshot.cases.items() if not case_id.startswith(f"{corpus}:")}
+    corpora = {name: rows for name, rows in snapshot.manifest.corpora.items() if name != corpus}
+    _save(
+        folder,
+        snapshot.channels,
+        indexed,
+        corpora=corpora,
+        corpus_sha256=corpus_sha256,
+        text_encoder=snapshot.manifest.text_encoder,
+    )
 
 
 def _write(store: Store, encoder: TextEncoder, folder: Path, progress: Callable[[int], object] | None) -> Manifest:
+    """Read, embed and save all cases."""
     channels: dict[str, VectorIndex] = {LABELS: FaissIndex(LABEL_DIMENSION), TEXT: FaissIndex(encoder.card.dimension)}
     indexed: dict[str, IndexedCase] = {}
     corpora: dict[str, int] = {}
@@ -105,6 +156,26 @@ def _write(store: Store, encoder: TextEncoder, folder: Path, progress: Callable[
     if not indexed:
         raise CorpusError("The workspace has no cases to index.", hint="Add some with: radrag corpus add iu-reports")
 
+    return _save(
+        folder,
+        channels,
+        indexed,
+        corpora=corpora,
+        corpus_sha256=store.corpus_fingerprint(),
+        text_encoder=encoder_identity(encoder),
+    )
+
+
+def _save(
+    folder: Path,
+    channels: Mapping[str, VectorIndex],
+    indexed: Mapping[str, IndexedCase],
+    *,
+    corpora: Mapping[str, int],
+    corpus_sha256: str,
+    text_encoder: Mapping[str, str],
+) -> Manifest:
+    """Write channels, case table and manifest."""
     for name, index in channels.items():
         (folder / name).mkdir(parents=True)
         index.save(folder / name)
@@ -120,8 +191,8 @@ def _write(store: Store, encoder: TextEncoder, folder: Path, progress: Callable[
         sha256=digest,
         rows=len(indexed),
         corpora=corpora,
-        corpus_sha256=store.corpus_fingerprint(),
-        text_encoder=encoder_identity(encoder),
+        corpus_sha256=corpus_sha256,
+        text_encoder=text_encoder,
         labels=NAMES,
         channels={name: {"dimension": index.dimension, "metric": "inner product"} for name, index in channels.items()},
         radrag=radrag.__version__,

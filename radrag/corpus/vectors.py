@@ -80,7 +80,7 @@ def _in_order(labels: Mapping[str, float]) -> np.ndarray:
 
 def searchable_text(sections: Mapping[str, str]) -> str:
     """Return the text of a report that is embedded: impression, then findings, without de-identification marks."""
-    parts = [sections[name] for name in ("impression", "findings") if sections.get(name)]
+    parts = [sections[name] for name in ("impression", "findings", "labels") if sections.get(name)]
     return clean_text(" ".join(parts or sections.values()))
 
 

@@ -16,6 +16,7 @@ from radrag.dicom.deidentify import patient_key
 from radrag.dicom.files import expand
 from radrag.dicom.geometry import Geometry, Pixels
 from radrag.dicom.header import looks_like_dicom, number, read_header, text
+from radrag.dicom.likeness import perceptual_hash
 from radrag.dicom.pixels import display, upright
 from radrag.dicom.quality import check_header, image_warnings
 from radrag.dicom.raster import content_uids, looks_like_raster, raster_shape, read_raster
@@ -234,8 +235,21 @@ def _load(entry: _Entry) -> LoadedImage:
             pixels, geometry, turning = upright(shown, header.dataset)
             warnings = (*stored.warnings, *scaling, *turning)
         warnings += image_warnings(pixels, entry.image.view, geometry.rows, geometry.columns)
-    image = replace(entry.image, rows=geometry.rows, columns=geometry.columns, pixel_sha256=_sha256(pixels))
+    image = replace(
+        entry.image,
+        rows=geometry.rows,
+        columns=geometry.columns,
+        pixel_sha256=_sha256(pixels),
+        file_sha256=file_sha256(path),
+        perceptual_hash=perceptual_hash(pixels),
+    )
     return LoadedImage(image, pixels, geometry, tuple(dict.fromkeys(entry.warnings + warnings)))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _uids(dataset: Dataset) -> tuple[str, str]:

@@ -18,6 +18,18 @@ _LONGEST = 240
 """Words of a sentence that are read at once; a longer one is read in pieces, so that time stays linear."""
 
 
+LABELS = "labels"
+"""Section of cases without a report: a row of a label table, written out; evidence where there is nothing better."""
+
+VERSION = "1"
+"""Counts up with every change of what is found in a text: corpora are read anew when it does."""
+
+
+def evidence_sections(sections: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the sections that carry evidence: findings and impression, else written-out labels."""
+    return tuple(name for name in BODY if name in sections) or tuple(name for name in (LABELS,) if name in sections)
+
+
 class Labeler:
     """Rule-based labeler over spaCy's phrase matcher and negspacy's NegEx; loads in seconds, then is fast."""
 
@@ -39,12 +51,12 @@ class Labeler:
         )
 
     def label_sections(
-        self, case_id: str, sections: Mapping[str, str], *, names: Iterable[str] = BODY
+        self, case_id: str, sections: Mapping[str, str], *, names: Iterable[str] = ()
     ) -> tuple[Sentence, ...]:
         """Return the sentences of the named sections in that order; by default those that carry evidence."""
         return tuple(
             sentence
-            for name in names
+            for name in names or evidence_sections(sections)
             if name in sections
             for sentence in self.label_section(case_id, name, sections[name])
         )

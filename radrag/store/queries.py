@@ -90,12 +90,15 @@ def count_cases(session: Session, corpus: str | None) -> int:
     return session.scalar(query if corpus is None else query.where(CaseRow.corpus == corpus)) or 0
 
 
-def fingerprint(session: Session, corpus: str | None) -> str:
+def fingerprint(session: Session, corpus: str | None, without: str | None) -> str:
     """Return SHA-256 over (case id, content checksum) pairs sorted by id: the same for the same content."""
     query = select(CaseRow.case_id, CaseRow.content_sha256)
+    if corpus is not None:
+        query = query.where(CaseRow.corpus == corpus)
+    if without is not None:
+        query = query.where(CaseRow.corpus != without)
     digest = hashlib.sha256()
-    pairs = session.execute(query if corpus is None else query.where(CaseRow.corpus == corpus))
-    for case_id, content in sorted(tuple(pair) for pair in pairs):
+    for case_id, content in sorted(tuple(pair) for pair in session.execute(query)):
         digest.update(f"{len(case_id)}:{case_id}{content}".encode())
     return digest.hexdigest()
 

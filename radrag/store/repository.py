@@ -152,6 +152,12 @@ class Store:
             queries.require_corpus(session, name)
             return queries.rejections(session, name, code)
 
+    def iter_patients(self, corpus: str | None = None) -> Iterator[tuple[str, str, str]]:
+        """Yield (case id, patient key, split as given) of all cases in order of arrival."""
+        for heads in queries.pages(self._database, corpus, 5000):
+            for head in heads:
+                yield head.case_id, head.patient_key, head.split
+
     def iter_images(self, corpus: str | None = None, *, batch: int = 2000) -> Iterator[ImageRecord]:
         """Yield the images of all cases in order of arrival; ``batch`` counts cases."""
         for heads in queries.pages(self._database, corpus, batch):
@@ -204,10 +210,15 @@ class Store:
         with self._database.reading() as session:
             return queries.count_cases(session, corpus)
 
-    def corpus_fingerprint(self, corpus: str | None = None) -> str:
-        """Return hex SHA-256 over ids and content of all cases (sorted by id): equal content, equal fingerprint."""
+    def corpus_fingerprint(self, corpus: str | None = None, *, without: str | None = None) -> str:
+        """Return hex SHA-256 over ids and content of all cases (sorted by id): equal content, equal fingerprint.
+
+        Args:
+            corpus: only this one's cases.
+            without: all but this one's cases.
+        """
         with self._database.reading() as session:
-            return queries.fingerprint(session, corpus)
+            return queries.fingerprint(session, corpus, without)
 
     def case(self, case_id: str) -> Case:
         """Return one case.
