@@ -56,6 +56,7 @@ _LABELS = {"impression": "impression_fixed.json", "findings": "findings_fixed.js
 _LOOKED_AT = 50
 _Views = dict[int, list[tuple[str, View]]]
 _Labels = dict[int, tuple[str, ...]]
+_Study = tuple[ViewName, tuple[StudyImage, ...]]
 
 
 def chexpert_plus_looks_like(path: Path) -> bool:
@@ -101,21 +102,15 @@ def _items(root: Path, info: CorpusInfo, salt: str) -> Iterator[Item]:
                     images.append(tree.image(replace(name, view=view_name), view, row.item))
                 except ItemRejected as refusal:
                     yield refusal.rejection
-        case = _case(row, name, tuple(images), labels, info, salt)
+        case = _case(row, (name, tuple(images)), labels, info, salt)
         if not case.sections.keys() & _LABELS.keys():
             message = "the report has neither findings nor an impression; the case is stored, but cannot be evidence."
             yield Rejection(RejectionCode.MISSING_REPORT, row.item, message, kept=True)
         yield case
 
 
-def _case(
-    row: Row,
-    name: ViewName,
-    images: tuple[StudyImage, ...],
-    labels: Mapping[str, _Labels],
-    info: CorpusInfo,
-    salt: str,
-) -> Case:
+def _case(row: Row, study: _Study, labels: Mapping[str, _Labels], info: CorpusInfo, salt: str) -> Case:
+    name, images = study
     sections = _sections(row)
     sources = [labels[section] for section in _LABELS if section in sections]
     return Case(

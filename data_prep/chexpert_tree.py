@@ -2,8 +2,8 @@
 
 Releases differ in what lies above it and in the files' form: ``CheXpert-v1.0-small/train/…``, three folders
 ``CheXpert-v1.0 batch 2 (train 1)/patient…``, ``PNG/train/…``, ``png_chexpert_plus_chunk_0/PNG/train/…``,
-``DICOM/Uncompressed/train/…``, ``PNG_train/patient…``. Tables always name the JPEG, so a table's path is taken apart and
-put together anew.
+``DICOM/Uncompressed/train/…``, ``PNG_train/patient…``. Tables always name the JPEG, so a table's path is taken apart
+and put together anew.
 """
 
 from __future__ import annotations
