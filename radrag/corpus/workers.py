@@ -89,6 +89,7 @@ def _start(workers: int) -> ProcessPoolExecutor:
     # Not fork: the parent has threads (progress bar, database), whose locks a fork would copy in any state.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    context.set_forkserver_preload(["radrag.corpus.preloaded"])
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
 
 
