@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from radrag.cli.corpus_add import add
+from radrag.cli.fetch import fetch
 from radrag.cli.label import describe
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
 from radrag.settings import Settings
@@ -14,10 +15,11 @@ from radrag.settings import Settings
 
 @click.group()
 def command() -> None:
-    """Add, list, show, report on, verify and remove report collections."""
+    """Fetch, add, list, show, report on, verify and remove report collections."""
 
 
 command.add_command(add)
+command.add_command(fetch)
 
 
 @command.command("list")

@@ -24,7 +24,7 @@ COMMANDS = {
     "embed": "Write vectors and image findings of images to a file.",
     "label": "List the findings that a report states, with exact offsets.",
     "verify": "Check a report, sentence by sentence, against evidence reports.",
-    "corpus": "Add, list, show, verify and remove report collections.",
+    "corpus": "Fetch, add, list, show, verify and remove report collections.",
     "index": "Build, list and verify search indexes.",
     "search": "Find cases like an image, a text, or both.",
     "eval": "Score parts of radrag against references and trivial baselines.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from radrag.errors import StudyRefused
 
+LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output.")
 
 
@@ -51,14 +53,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, right: Seq
 def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar with rate and time left on standard error; yields what advances it.
 
-    On something that is not a terminal, one line says what is done and one that it is finished.
+    On something that is not a terminal, a line every half minute says how far it is, and one that it is finished.
     """
     if not sys.stderr.isatty():
+        started = said = time.monotonic()
         done = 0
 
         def count(steps: int) -> None:
-            nonlocal done
+            nonlocal done, said
             done += steps
+            now = time.monotonic()
+            if now - said > LINE_SECONDS:
+                said = now
+                rate = done / (now - started)
+                left = f", {max(total - done, 0) / rate / 60:.0f} min left" if total and rate else ""
+                say(f"{label}: {done:,} done, {rate:,.0f}/s{left}")
 
         say(f"{label} ...")
         yield count
@@ -66,9 +75,15 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
         return
 
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+    from rich.text import Text
 
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeLeft()]
     with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
         task = bar.add_task(label, total=total)
         yield lambda steps: bar.advance(task, steps)

@@ -6,6 +6,7 @@ import sys
 # worker two seconds and 250 MB. This module is never imported by a process that computes with torch.
 sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
 
-from radrag.corpus import preparing  # noqa: E402
+import radrag.corpus.preparing  # noqa: E402, F401 - for the workers
+from radrag.reports.findings import default_labeler  # noqa: E402
 
-preparing.default_labeler()
+default_labeler()

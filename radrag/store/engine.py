@@ -72,6 +72,12 @@ class Database:
         with self._turn, translated(self.place), self._writer.begin() as connection:
             yield connection
 
+    def checkpoint(self) -> None:
+        """Write SQLite's log into the file and empty it, so that removed rows are in neither."""
+        if self.engine.dialect.name == "sqlite":
+            with self._turn, translated(self.place), self.engine.connect() as connection:
+                connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -139,6 +145,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA journal_mode = WAL")  # readers and one writer at the same time
+    connection.execute("PRAGMA secure_delete = ON")  # a removed report's bytes do not stay in free pages
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -189,7 +189,8 @@ class Store:
         with self._database.writing() as session:
             count = queries.remove_corpus(session, name)
             audit_log.append(session, self._event("corpus.removed", {"corpus": name, "removed": count}))
-            return count
+        self._database.checkpoint()
+        return count
 
     def verify_corpus(self, name: str) -> list[str]:
         """Return ids of cases whose content no longer fits the checksum it was stored with, in order of arrival.
