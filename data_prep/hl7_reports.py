@@ -80,7 +80,6 @@ def _report(message: Message, order: _Order) -> Report | None:
     reason = message.part(request, 31, 2) or message.part(request, 31) or message.part(request, 13)
     if reason and sections and not {"indication", "history", "addendum"} & set(sections):
         sections = {"indication": reason, **sections}
-    patients, issuer = _patients(message, order.patient)
     studied = _digits(message.part(request, 7)) or _digits(message.part(request, 22))
     names = " ".join(message.part(request, 4, place) for place in (2, 5)).strip() or message.part(request, 4)
     sex = message.part(order.patient, 8).upper()[:1]
@@ -88,8 +87,7 @@ def _report(message: Message, order: _Order) -> Report | None:
         sections=sections,
         study_uids=_uids(message, order),
         accessions=_unique(message.part(one, place) for name, place in _ORDER_FIELDS for one in order.all(name)),
-        patients=patients,
-        issuer=issuer,
+        patients=_patients(message, order.patient),
         status=status,
         when=next(
             filter(None, (_digits(message.part(*one)) for one in ((request, 22), (header, 7), (request, 7)))), ""
@@ -164,18 +162,15 @@ def _uids(message: Message, order: _Order) -> tuple[str, ...]:
     return _unique(uid for uid in found if re.fullmatch(r"[0-9.]{1,64}", uid))
 
 
-def _patients(message: Message, segment: Segment) -> tuple[tuple[str, ...], str]:
-    """Return the patient's ids, the medical record number first, and that one's assigning authority."""
-    component, sub = message.delimiters.component, message.delimiters.subcomponent
-    known: list[tuple[str, str, str]] = []
+def _patients(message: Message, segment: Segment) -> tuple[str, ...]:
+    """Return the patient's ids, the medical record number first (PID-3 is id^check digit^scheme^authority^type)."""
+    component = message.delimiters.component
+    known: list[tuple[bool, str]] = []
     for value in message.repetitions(segment, 3):
         parts = [*(value.split(component) if component else [value]), "", "", "", ""]
-        authority = parts[3].split(sub)[0] if sub else parts[3]
-        known.append((message.text(parts[0]).strip(), message.text(authority).strip(), parts[4].strip().upper()))
-    known = [one for one in known if one[0]]
-    known.sort(key=lambda one: one[2] not in {"MR", "PI"})
-    ids = _unique([one[0] for one in known] + [message.part(segment, 2), message.part(segment, 4)])
-    return ids, known[0][1] if known else ""
+        known.append((parts[4].strip().upper() not in {"MR", "PI"}, message.text(parts[0]).strip()))
+    known.sort(key=lambda one: one[0])
+    return _unique([*(one[1] for one in known), message.part(segment, 2), message.part(segment, 4)])
 
 
 def _age(born: str, studied: str) -> float | None:

@@ -30,6 +30,11 @@ _OTHER = re.compile(
     r"biopsy|aspiration|drainage|swallow|spine|spinal|vertebra\w*)(?![a-z])",
     re.I,
 )
+_ELSEWHERE = re.compile(
+    r"(?<![a-z])(?:abdom\w*|kub|pelvi\w*|hips?|femur|knees?|tibia|ankles?|foot|feet|toes?|shoulders?|humerus|elbows?|"
+    r"forearm|wrists?|hands?|fingers?|skull|face|facial|sinus\w*|neck)(?![a-z])",
+    re.I,
+)
 # What a service or an examination is called that names no body part (HL7 table 0074 and DICOM modalities).
 _FILMS = {"RAD", "RX", "XR", "CR", "DX", "RG", "RADIOLOGY", "X-RAY", "XRAY"}
 
@@ -51,7 +56,7 @@ class Report:
         study_uids: of the study itself first, then of those it refers to as its own.
         accessions: accession and order numbers, the likeliest first.
         patients: patient ids, the main one first.
-        issuer: issuer of the first; empty when not given.
+        issuer: issuer of the first as DICOM has it; empty when not given.
         when: issued at, ``YYYYMMDDHHMMSS``; empty when unknown.
         procedure: name of the examination; empty when not given.
         service: code of the department or modality (HL7 table 0074); empty when not given.
@@ -93,3 +98,8 @@ def may_be_chest_film(procedure: str, service: str = "") -> bool:
     if words and words.upper() not in _FILMS:
         return bool(_CHEST.search(words))
     return service.upper() in {"", *_FILMS}
+
+
+def names_another_examination(words: str) -> bool:
+    """Whether words about the technique speak of another modality, or of another region and not of the chest."""
+    return bool(_OTHER.search(words) or (_ELSEWHERE.search(words) and not _CHEST.search(words)))

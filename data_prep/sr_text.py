@@ -111,7 +111,9 @@ def _narrative(item: Dataset, section: str, depth: int) -> Iterator[tuple[str, s
         name = first_item(child, "ConceptNameCodeSequence")
         label = text(name, "CodeMeaning")
         named = heading(text(name, "CodeValue"), label)
-        here = named or section
+        # A paragraph's own name (CID 7002) says less than the heading it stands under: "Finding" in the history.
+        container = text(child, "ValueType").upper() == "CONTAINER"
+        here = (named or section) if container else (section or named)
         words = _words(child, "" if named else label)
         if words:
             yield here, words
