@@ -31,6 +31,7 @@ HEADERS = "nlmcxr_dicom_metadata.csv.gz"
 # CXR1000_IM-0003-1001.png, 1000_IM-0003-1001.dcm and 1000_IM-0003-1001.dcm.png are one image; the XML of report 1
 # writes its number twice (CXR1_1_IM-0001-3001), the header table does not.
 _NAME = re.compile(r"(?:CXR)?(\d+)(?:_\1)?_(IM-\d+(?:-\d+)*)(?:\.dcm)?(?:\.(?:png|dcm|jpe?g))?", re.I)
+_COLUMNS = ("SOP Instance UID", "View Position", "Rows", "Columns")
 # View Position as written in this collection's headers; LL and RL are left and right lateral.
 _VIEWS = {
     "PA": View.PA,
@@ -75,19 +76,21 @@ def read_headers(path: Path) -> dict[str, StudyImage]:
     images: dict[str, StudyImage] = {}
     try:
         with gzip.open(path, "rb") as raw, io.TextIOWrapper(raw, "utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if "imageid" not in (reader.fieldnames or ()):
+            reader = csv.reader(file)
+            places = {name: place for place, name in enumerate(next(reader, []))}  # 170 columns, of which five count
+            if "imageid" not in places:
                 raise CorpusError(f"{path} has no column 'imageid'.", hint=REINSTALL)
             for row in reader:
-                images[row["imageid"]] = StudyImage(
-                    sop_instance_uid=row.get("SOP Instance UID", ""),
-                    view=_VIEWS.get(row.get("View Position", "").strip().upper(), View.UNKNOWN),
-                    rows=_count(row.get("Rows", "")),
-                    columns=_count(row.get("Columns", "")),
+                uid, view, rows, columns = (row[places[name]] if name in places else "" for name in _COLUMNS)
+                images[row[places["imageid"]]] = StudyImage(
+                    sop_instance_uid=uid,
+                    view=_VIEWS.get(view.strip().upper(), View.UNKNOWN),
+                    rows=_count(rows),
+                    columns=_count(columns),
                 )
     except FileNotFoundError:
         raise CorpusError(f"{path} is missing from torchxrayvision's package data.", hint=REINSTALL) from None
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, IndexError) as error:
         raise CorpusError(f"{path} is damaged ({type(error).__name__}).", hint=REINSTALL) from error
     return images
 
