@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import json
 import os
 import random
 import re
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -20,12 +16,12 @@ from typing import IO
 
 from radrag.errors import FetchCode, FetchError
 from radrag.fetching.http import Dropped, HttpTransport, Reply, Transport
+from radrag.fetching.part import Origin, digest, disk_errors, forget, forget_origin, locked, read_origin, write_origin
 
 TRIES = 8  # in a row without one new byte: about four minutes of waiting
 LONGEST_PAUSE = 60.0
 LONGEST_RETRY_AFTER = 600.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # RFC 9110, 6585, 8470: the same request may succeed later
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +37,6 @@ class Expected:
     sha256: str = ""
     md5: str = ""
     size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """What a ``.part`` file is a part of; kept beside it. ``size`` is None while the server does not say."""
-
-    url: str
-    etag: str
-    last_modified: str
-    size: int | None
-
-    def validator(self) -> str:
-        """The value for If-Range; empty when nothing identifies the version. Weak ETags may not be used (RFC 9110)."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
 
 def download(
@@ -92,16 +74,21 @@ def download(
         with contextlib.closing(HttpTransport()) as own:
             return download(url, target, expected, transport=own, progress=progress, tries=tries, sleep=sleep)
     part = target.with_name(f"{target.name}.part")
-    try:
-        with _locked(part) as file:
+    with disk_errors(target):
+        with locked(part) as file:
             run = _Run(url, part, file, expected=expected, transport=transport, progress=progress)
-            run.until_whole(tries, sleep)
+            try:
+                run.until_whole(tries, sleep)
+            except FetchError:
+                if not run.have:
+                    forget(part)
+                raise
             file.flush()
             os.fsync(file.fileno())
         difference = _differs(part, expected)
         if difference is not None:
             size = part.stat().st_size
-            _forget(part)
+            forget(part)
             progress(-size)
             raise FetchError(
                 FetchCode.MISMATCH,
@@ -109,9 +96,7 @@ def download(
                 hint="Try again; if it happens again, the file on the server is damaged or another version.",
             )
         part.replace(target)
-        _origin_file(part).unlink(missing_ok=True)
-    except OSError as error:
-        raise _disk_error(error, target) from None
+        forget_origin(part)
     return target
 
 
@@ -131,7 +116,7 @@ class _Run:
         self.url, self.part, self.file = url, part, file
         self.expected, self.transport, self.progress = expected, transport, progress
         self.have = file.seek(0, os.SEEK_END)
-        self.origin = _read_origin(part)
+        self.origin = read_origin(part)
         self.progress(self.have)
         if self.have and (self.origin is None or self.origin.url != url or not self._resumable(self.origin)):
             self._restart()
@@ -188,7 +173,7 @@ class _Run:
             self.progress(len(piece))
         self.file.flush()
         if self.origin is not None and self.origin.size is None:
-            self._remember(_Origin(self.url, self.origin.etag, self.origin.last_modified, self.have))
+            self._remember(Origin(self.url, self.origin.etag, self.origin.last_modified, self.have))
 
     def _begin(self, headers: Mapping[str, str]) -> None:
         length = headers.get("content-length", "")
@@ -200,7 +185,7 @@ class _Run:
                 f"{self.expected.size:,} were expected. Nothing was fetched.",
                 hint="The file on the server is another version.",
             )
-        self._remember(_Origin(self.url, headers.get("etag", ""), headers.get("last-modified", ""), size))
+        self._remember(Origin(self.url, headers.get("etag", ""), headers.get("last-modified", ""), size))
 
     def _continues(self, headers: Mapping[str, str]) -> bool:
         match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", "").strip())
@@ -214,54 +199,26 @@ class _Run:
         """Whether the server says that the file ends where the part ends."""
         if headers.get("content-range", "").strip() != f"bytes */{self.have}" or self.origin is None or not self.have:
             return False
-        self._remember(_Origin(self.url, self.origin.etag, self.origin.last_modified, self.have))
+        self._remember(Origin(self.url, self.origin.etag, self.origin.last_modified, self.have))
         return True
 
     def _whole(self) -> bool:
         return self.origin is not None and self.origin.size is not None and self.have == self.origin.size
 
-    def _resumable(self, origin: _Origin) -> bool:
+    def _resumable(self, origin: Origin) -> bool:
         # Without a validator only a checksum can tell two versions apart.
         return bool(origin.validator() or self.expected.sha256)
 
-    def _remember(self, origin: _Origin) -> None:
+    def _remember(self, origin: Origin) -> None:
         self.origin = origin
-        fresh = self.part.with_name(f"{self.part.name}.json.new")
-        fresh.write_text(json.dumps(asdict(origin)))
-        fresh.replace(_origin_file(self.part))
+        write_origin(self.part, origin)
 
     def _restart(self) -> None:
         self.progress(-self.have)
         self.file.seek(0)
         self.file.truncate()
         self.have, self.origin = 0, None
-        _origin_file(self.part).unlink(missing_ok=True)
-
-
-def digest(path: Path, name: str = "sha256") -> str:
-    """Return a file's digest, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, name).hexdigest()
-
-
-@contextlib.contextmanager
-def _locked(part: Path) -> Iterator[IO[bytes]]:
-    """Open a part for appending, alone. The lock is on the part itself, so no lock file is left behind."""
-    while True:
-        with part.open("ab") as file:
-            if sys.platform != "win32":
-                import fcntl
-
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise FetchError(
-                        FetchCode.BUSY, f"Another process is fetching {part.name}.", hint="Wait for it, or stop it."
-                    ) from None
-            # Whoever held it may have given it its name in between: then this is no longer the part.
-            if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
-                yield file
-                return
+        forget_origin(self.part)
 
 
 def _differs(path: Path, expected: Expected) -> str | None:
@@ -273,22 +230,6 @@ def _differs(path: Path, expected: Expected) -> str | None:
         if wanted and digest(path, name) != wanted.lower():
             return f"its {name.upper()} is not {wanted.lower()}"
     return None
-
-
-def _origin_file(part: Path) -> Path:
-    return part.with_name(f"{part.name}.json")
-
-
-def _read_origin(part: Path) -> _Origin | None:
-    try:
-        return _Origin(**json.loads(_origin_file(part).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _forget(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    _origin_file(part).unlink(missing_ok=True)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
@@ -319,13 +260,3 @@ def _refusal(reply: Reply, name: str) -> FetchError:
     if reply.status in {404, 410}:
         return FetchError(FetchCode.NOT_FOUND, f"The server has no {name} (HTTP {reply.status}).")
     return FetchError(FetchCode.UNREACHABLE, f"The server answered HTTP {reply.status} for {name}.")
-
-
-def _disk_error(error: OSError, target: Path) -> FetchError:
-    if error.errno in _FULL:
-        return FetchError(
-            FetchCode.DISK_FULL,
-            f"The disk under {target.parent} is full.",
-            hint="What came so far is kept. Make room and run the same command again.",
-        )
-    return FetchError(FetchCode.DISK, f"{target} cannot be written ({error.strerror or type(error).__name__}).")

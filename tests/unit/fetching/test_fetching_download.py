@@ -206,10 +206,11 @@ def test_a_server_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("status", "code"), [(404, "not_found"), (410, "not_found"), (403, "forbidden"), (400, "unreachable")]
 )
-def test_final_refusals_are_not_repeated(server, fetch, waits, status, code):
+def test_final_refusals_are_not_repeated_and_leave_nothing(server, fetch, tmp_path, status, code):
     server.add("f.bin", CONTENT, statuses=[status])
     assert code_of(fetch) == code
-    assert waits == []
+    assert len(server.asked) == 1
+    assert names(tmp_path) == []
 
 
 def test_a_whole_file_is_left_alone_and_a_wrong_one_replaced(server, fetch, tmp_path):
