@@ -49,7 +49,7 @@ def prepare(workspace: Workspace) -> None:
     from radrag.reports.vocabulary import NAMES
 
     store = workspace.store
-    if not any(corpus.name == "iu-xray" and corpus.cases for corpus in store.corpora()):
+    if not any(corpus.name == "iu-xray" and corpus.cases and corpus.finished_at for corpus in store.corpora()):
         add_iu_reports(workspace)
     try:
         manifest = read_manifest(current_index(workspace.settings.indexes))
