@@ -24,7 +24,10 @@ PATIENTS = "chexpert"
 """What patient ids are prefixed with in both collections: CheXpert Plus has the patients of CheXpert."""
 
 SPLITS = {"train": "train", "valid": "val", "test": "test"}
-_PATH = re.compile(r"(?:.*/)?(train|valid|test)/(patient\d{1,9})/(study\d{1,4})/(view\d{1,3}_(?:frontal|lateral))\.\w+")
+# Folders before the split do not count, but none may lead upwards or to another drive.
+_PATH = re.compile(
+    r"(?:[^/.:\0][^/:\0]*/)*(train|valid|test)/(patient\d{1,9})/(study\d{1,4})/(view\d{1,3}_(?:frontal|lateral))\.\w+"
+)
 _SPLIT_FOLDER = re.compile(r"(?:(?:PNG|DICOM)_)?(train|valid|test)", re.I)
 _BATCH_FOLDER = re.compile(r"CheXpert-v1\.0 batch \d \((train) \d\)", re.I)
 _BEST = (".dcm", ".png", ".jpg")
@@ -64,9 +67,9 @@ def parse_path(text: str, item: str) -> ViewName:
     Raises:
         ItemRejected: ``path_outside``; ``missing_id``: it names no patient, study and view.
     """
-    inside(Path(), text, item)
     found = _PATH.fullmatch(text.replace("\\", "/"))
     if found is None:
+        inside(Path(), text, item)
         message = "the path is not of the form train/patient00001/study1/view1_frontal.jpg."
         raise ItemRejected(RejectionCode.MISSING_ID, item, message)
     return ViewName(*found.groups())
@@ -120,7 +123,8 @@ class ImageTree:
         """
         folders = self._folders[name.split]
         # Releases in several parts hold each patient in one of them.
-        folder, suffix = next(((f, s) for f, s in folders if (f / name.patient).is_dir()), folders[0])
+        held = ((f, s) for f, s in folders if len(folders) == 1 or (f / name.patient).is_dir())
+        folder, suffix = next(held, folders[0])
         path = inside(folder, f"{name.patient}/{name.study}/{name.view}{suffix}", item)
         return StudyImage("", view, 0, 0, str(path))
 

@@ -7,6 +7,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from data_prep.files import MAX_REPORT_BYTES, decode, inside, read_report, report_text
@@ -195,7 +196,7 @@ def _holds_reports(folder: Path) -> bool:
     for _, name in zip(range(20), _xml_names(folder), strict=False):
         if folder.name == "ecgen-radiology":
             return True
-        with (folder / name).open("rb") as file:
+        with suppress(OSError), (folder / name).open("rb") as file:  # a folder may be named so, too
             if "<eCitation" in decode(file.read(4096))[0]:
                 return True
     return False

@@ -286,6 +286,7 @@ def test_mimics_annotation_file_is_not_taken_for_this_collections(tmp_path):
 def test_other_folders_and_files_are_not_recognised(tmp_path, name):
     (tmp_path / name).mkdir()
     (tmp_path / name / "letter.xml").write_text("<letter/>")
+    (tmp_path / name / "folder.xml").mkdir()
     (tmp_path / "file").write_text("x")
     assert not KIND.looks_like(tmp_path / name)
     assert not KIND.looks_like(tmp_path / "file")
