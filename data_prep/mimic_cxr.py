@@ -45,7 +45,7 @@ def mimic_cxr_open(path: Path, options: Options) -> Collection:
     Raises:
         CorpusError: the reports are still packed, or the folder given for them holds none.
     """
-    return _open(path, options, "MIMIC-CXR", DICOM, Merge.REPLACE)
+    return _open(path, options, "MIMIC-CXR", DICOM)
 
 
 def mimic_cxr_jpg_open(path: Path, options: Options) -> Collection:
@@ -54,10 +54,10 @@ def mimic_cxr_jpg_open(path: Path, options: Options) -> Collection:
     Raises:
         CorpusError: as :func:`mimic_cxr_open`.
     """
-    return _open(path, options, "MIMIC-CXR-JPG", JPEG, Merge.UPDATE)
+    return _open(path, options, "MIMIC-CXR-JPG", JPEG)
 
 
-def _open(path: Path, options: Options, title: str, suffix: str, merge: Merge) -> Collection:
+def _open(path: Path, options: Options, title: str, suffix: str) -> Collection:
     root = path.absolute()
     if root.name == "files" and root in find_trees(root):  # the tree itself was given
         root = root.parent
@@ -74,7 +74,8 @@ def _open(path: Path, options: Options, title: str, suffix: str, merge: Merge) -
     images = next((tree for tree, suffixes in held.items() if suffix in suffixes), None)
     info = CorpusInfo(options.name or CORPUS, title, options.licence or LICENCE, restricted=True, source=str(path))
     walk = _Walk(Trees(root, images, tuple(reports), suffix), info, options.salt)
-    return Collection(info, walk.items(), count_studies(root), merge)
+    # Whichever of the two comes second completes the first: one has the reports, the other the labels and splits.
+    return Collection(info, walk.items(), count_studies(root), Merge.UPDATE)
 
 
 def _held(path: Path) -> set[str]:
