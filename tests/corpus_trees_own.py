@@ -10,6 +10,7 @@ import functools
 import gzip
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def write_image(
     path: Path, number: int, *, study: str, accession: str = "", patient: str = PATIENT, **header: str
 ) -> Path:
     """Write a chest radiograph; ``study`` ends its study UID, ``number`` its SOP instance UID."""
-    dataset = _radiograph().copy()
+    dataset = deepcopy(_radiograph())
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
