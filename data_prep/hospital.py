@@ -65,7 +65,8 @@ def dicom_sr_open(path: Path, options: Options) -> Collection:
     """
     name = options.name or NAME
     info = CorpusInfo(name, "Hospital export", options.licence or LICENCE, restricted=True, source=str(path))
-    roots = (path,) if options.reports is None or options.reports.is_relative_to(path) else (path, options.reports)
+    apart = options.reports is not None and not options.reports.resolve().is_relative_to(path.resolve())
+    roots = (path, options.reports) if apart and options.reports is not None else (path,)
     return Collection(info, _items(Table(options.salt, roots), info))
 
 

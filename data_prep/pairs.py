@@ -270,4 +270,4 @@ def _why_unreadable(table: _Table) -> Iterator[Rejection]:
 
 def _slug(name: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return slug if slug[:1].isalpha() else f"pairs-{slug}".rstrip("-")
+    return (slug if slug[:1].isalpha() else f"pairs-{slug}")[:60].rstrip("-")
