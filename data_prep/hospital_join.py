@@ -35,8 +35,8 @@ def join(table: Table) -> Iterator[Joined | Rejection]:
         marks = _studies_of(report, table)
         number = None if marks else next((number for number in report.accessions if number in by_accession), None)
         if number is not None:
-            mark = by_accession[number]
-            marks = [number, number] if mark is None else [mark]
+            only = by_accession[number]
+            marks = [number, number] if only is None else [only]  # two: no one study can be meant
         if len(marks) == 1 and _same_patient(report, table.studies[marks[0]]):
             matched[marks[0]].append(report)
         elif marks:
