@@ -73,9 +73,10 @@ def _open(path: Path, options: Options, title: str, suffix: str) -> Collection:
         raise CorpusError(f"The reports in {root / _ZIP} are still packed.", hint=f"Unpack it there: unzip {_ZIP}")
     images = next((tree for tree, suffixes in held.items() if suffix in suffixes), None)
     info = CorpusInfo(options.name or CORPUS, title, options.licence or LICENCE, restricted=True, source=str(path))
-    walk = _Walk(Trees(root, images, tuple(reports), suffix), info, options.salt)
+    trees = Trees(root, images, tuple(reports), suffix)
+    walk = _Walk(trees, info, options.salt)
     # Whichever of the two comes second completes the first: one has the reports, the other the labels and splits.
-    return Collection(info, walk.items(), count_studies(root), Merge.UPDATE)
+    return Collection(info, walk.items(), count_studies(root, trees.all_patients()), Merge.UPDATE)
 
 
 def _held(path: Path) -> set[str]:
@@ -105,17 +106,23 @@ class _Walk:
                 patient = self.trees.patient(group, subject)
                 yield from patient.faults
                 for study in sorted({*patient.images, *patient.reports, *studies.studies_of(subject)}):
-                    if self.trees.images is not None and not patient.images:
+                    if not self._is_here(patient, study):
                         without_images += 1
                         if study not in patient.reports:
                             continue
                     yield from self._study(f"{group}/p{subject:08d}/s{study:08d}", patient, study, studies, seen)
             if without_images:
                 message = (
-                    f"{without_images} studies are of patients of whom no image was downloaded; "
+                    f"{without_images} studies have no images here, as if they had not been downloaded; "
                     "those with a report were taken without images, the others passed over."
                 )
                 yield Rejection(RejectionCode.MISSING_IMAGE, f"files/{group}", message, kept=True)
+
+    def _is_here(self, patient: Patient, study: int) -> bool:
+        """Whether a study's images were downloaded, as far as folders tell; its missing images are then a loss."""
+        if self.trees.images is None or study in patient.images:
+            return True
+        return study in patient.reports and bool(patient.images)
 
     def _what_lacks(self) -> Iterator[Rejection]:
         if self.trees.images is None:

@@ -10,7 +10,7 @@ import re
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ _SPLIT_CODES = {"train": 1, "validate": 2, "val": 2, "test": 3}
 _VIEWS = {"PA": b"P", "AP": b"A", "AP AXIAL": b"A", "LATERAL": b"L", "LL": b"L", "RL": b"L", "XTABLE LATERAL": b"L"}
 _VIEW_OF = {b"P": View.PA, b"A": View.AP, b"L": View.LATERAL, b"U": View.UNKNOWN}
 _DICOM_ID = re.compile(r"[0-9A-Za-z_.-]{1,64}")
+_PATIENT = re.compile(rb"/(p\d{8})/")
 _IDS = ("subject_id", "study_id")
 
 
@@ -153,14 +154,18 @@ def table_path(root: Path, pattern: str) -> Path | None:
     return found[-1] if found else None
 
 
-def count_studies(root: Path) -> int | None:
-    """Return the number of rows of the study list, None without one that can be read."""
+def count_studies(root: Path, patients: Set[str]) -> int | None:
+    """Return how many studies the study list has of the patients ``p10000032`` …; None without a list to be read.
+
+    Where there are no patients' folders at all, everything listed counts.
+    """
     path = table_path(root, STUDIES)
     if path is None:
         return None
     try:
         with open_bytes(path) as file:
-            return max(sum(1 for _ in file) - 1, 0)
+            found = (_PATIENT.search(line) for line in file)
+            return sum(1 for patient in found if patient and (not patients or patient[1].decode() in patients))
     except (OSError, EOFError, zlib.error):
         return None
 

@@ -64,6 +64,11 @@ class Trees:
                     faults.append(self._unnamed(Path(entry.path), "patient", "p10000032"))
         return found, faults
 
+    def all_patients(self) -> set[str]:
+        """Return the names of all patients' folders, such as ``p10000032``."""
+        groups = [group for tree in self._all() for group in _quietly(tree) if _GROUP.fullmatch(group.name)]
+        return {patient.name for group in groups for patient in _quietly(Path(group.path))}
+
     def patient(self, group: str, subject: int) -> Patient:
         """Return what the trees hold of one patient."""
         patient = Patient()

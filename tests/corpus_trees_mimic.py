@@ -1,7 +1,6 @@
 """MIMIC-CXR, MIMIC-CXR-JPG and NOTEEVENTS in their real layouts: texts written for the purpose, one real film altered.
 
-The images are RG1_UNCR.dcm of pydicom-data, decimated, with shadows put in by the study's number, so that no two are
-alike.
+The images are altered copies of one real film: see altered_films.
 """
 
 from __future__ import annotations
@@ -12,9 +11,14 @@ import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from altered_films import altered_film
+
+from data_prep.kinds import Options, find_kind
+from radrag.corpus.collection import Rejection
+from radrag.domain import Case
 
 LABELS = (
     "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Enlarged Cardiomediastinum", "Fracture", "Lung Lesion",
@@ -24,7 +28,6 @@ LABELS = (
 
 FINAL = "                                 FINAL REPORT\n"
 RULER = " " + "_" * 78 + "\n"
-_STEP = 7  # of RG1_UNCR.dcm's 1955 × 1841 pixels, every seventh
 
 
 @dataclass(frozen=True)
@@ -232,17 +235,28 @@ def build_noteevents(path: Path, notes: Sequence[Note] = NOTES, *, lower: bool =
     return path
 
 
+def read_kind(kind: str, folder: Path, options: Options) -> tuple[list[Case], list[Rejection]]:
+    """Return what a reader gives: cases, and what it says is wrong."""
+    items = list(find_kind(kind).open(folder, options).items)
+    return [i for i in items if isinstance(i, Case)], [i for i in items if isinstance(i, Rejection)]
+
+
+def codes_of(faults: Iterable[Rejection], *, kept: bool = False) -> list[str]:
+    """Return the codes of what was lost, or of what was taken after all."""
+    return [fault.code.value for fault in faults if fault.kept == kept]
+
+
 def write_dicom(path: Path, study: MimicStudy, number: int) -> None:
     """Write one image as a small chest DICOM file that :func:`radrag.dicom.read.load_image` takes."""
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
     from pydicom.uid import generate_uid
 
-    pixels = _pixels(study.study, number)
+    pixels = altered_film(study.study, number)
     dataset = dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False)))
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.PixelData = pixels.tobytes()
-    dataset.PixelSpacing = [0.2 * _STEP, 0.2 * _STEP]
+    dataset.PixelSpacing = [1.4, 1.4]
     dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = "", str(study.subject), ""
     dataset.AccessionNumber, dataset.StudyDate, dataset.StudyTime = "", study.date, study.time.zfill(10)
     dataset.ViewPosition = study.views[number]
@@ -259,7 +273,7 @@ def write_jpeg(path: Path, study: MimicStudy, number: int) -> None:
     import numpy as np
     from PIL import Image
 
-    pixels = _pixels(study.study, number).astype(float)
+    pixels = altered_film(study.study, number).astype(float)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.uint8(255 - 255 * pixels / 32767)).save(path, quality=95)
 
@@ -274,30 +288,3 @@ def _write_reports(folder: Path, studies: Sequence[MimicStudy]) -> None:
 
 def _records(studies: Sequence[MimicStudy]) -> list[tuple[int, int, str, str]]:
     return [(s.subject, s.study, name, f"{s.place}/{name}.dcm") for s in studies for name in s.dicom_ids]
-
-
-@lru_cache(maxsize=1)
-def _film() -> Any:
-    from pydicom import dcmread
-    from pydicom.data import get_testdata_file
-
-    return dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False))).pixel_array[::_STEP, ::_STEP]
-
-
-def _pixels(study: int, number: int) -> Any:
-    """Uint16 [280, 263] in [0, 32767], 0 = white (MONOCHROME1): the film with shadows of its own and grain."""
-    import numpy as np
-
-    film = _film().astype(float)
-    generator = np.random.default_rng([study, number])
-    rows, columns = np.mgrid[: film.shape[0], : film.shape[1]]
-    for _ in range(6):
-        row, column, size = (
-            generator.uniform(0, film.shape[0]),
-            generator.uniform(0, film.shape[1]),
-            generator.uniform(20, 60),
-        )
-        weight = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * size**2))
-        film += generator.choice([-1, 1]) * 9000 * weight
-    film += generator.normal(0, 120, film.shape)
-    return np.clip(film, 0, 32767).astype(np.uint16)

@@ -3,12 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from corpus_trees_mimic import NOTES, Note, build_noteevents, write_table
+from corpus_trees_mimic import NOTES, Note, build_noteevents, read_kind, write_table
 
 from data_prep.kinds import KINDS, Options, find_kind, kind_of
 from data_prep.notes import is_chest_film
-from radrag.corpus.collection import Rejection
-from radrag.domain import Case
 from radrag.errors import CorpusError
 
 OPTIONS = Options(salt="pepper")
@@ -16,8 +14,7 @@ FILM = NOTES[0]
 
 
 def read(path, options=OPTIONS):
-    items = list(find_kind("mimic-iii").open(path, options).items)
-    return [i for i in items if isinstance(i, Case)], [i for i in items if isinstance(i, Rejection)]
+    return read_kind("mimic-iii", path, options)
 
 
 @pytest.mark.parametrize("name", ["NOTEEVENTS.csv", "NOTEEVENTS.csv.gz"])
