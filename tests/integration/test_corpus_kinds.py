@@ -8,7 +8,15 @@ from typing import NamedTuple
 import pytest
 from corpus_trees_mimic import build_mimic_cxr, build_mimic_cxr_jpg, build_noteevents
 from corpus_trees_own import build_hospital, build_pairs
-from corpus_trees_public import build_chexpert, build_chexpert_plus, build_kaggle, build_openi, build_r2gen
+from corpus_trees_public import (
+    STUDIES,
+    Study,
+    build_chexpert,
+    build_chexpert_plus,
+    build_kaggle,
+    build_openi,
+    build_r2gen,
+)
 
 from data_prep.kinds import KINDS, kind_of
 from radrag.cli.main import run
@@ -25,19 +33,31 @@ class Tree(NamedTuple):
     restricted: bool
 
 
+EFFUSIONS = tuple(
+    Study(
+        100 + number,
+        labels={"Pleural Effusion": "1.0", "Pneumothorax": "0.0"},
+        findings="There is a pleural effusion. No pneumothorax.",
+        impression="Pleural effusion.",
+    )
+    for number in range(4)
+)
+"""The sample radiograph's image findings ask for an effusion; a case alone is not copied from."""
+
 TREES = {
     "openi": Tree("iu-xray", "iu-xray", build_openi, False),
     "kaggle": Tree("iu-xray", "iu-xray", build_kaggle, False),
     "r2gen": Tree("iu-xray", "iu-xray", build_r2gen, False),
     "mimic-cxr": Tree("mimic-cxr", "mimic-cxr", build_mimic_cxr, True),
     "mimic-cxr-jpg": Tree("mimic-cxr-jpg", "mimic-cxr", build_mimic_cxr_jpg, True),
-    "chexpert": Tree("chexpert", "chexpert", build_chexpert, True),
-    "chexpert-plus": Tree("chexpert-plus", "chexpert-plus", build_chexpert_plus, True),
+    "chexpert": Tree("chexpert", "chexpert", lambda folder: build_chexpert(folder, (*STUDIES, *EFFUSIONS)), True),
+    "chexpert-plus": Tree(
+        "chexpert-plus", "chexpert-plus", lambda folder: build_chexpert_plus(folder, (*STUDIES, *EFFUSIONS)), True
+    ),
     "mimic-iii": Tree("mimic-iii", "mimic-iii", lambda folder: build_noteevents(folder / "NOTEEVENTS.csv.gz"), True),
     "pairs": Tree("pairs", "ours", build_pairs, False),
     "dicom+sr": Tree("dicom+sr", "ours", build_hospital, True),
 }
-PREFIXES = {"missing", "changed", "broken", "patient", "image", "near_image"}
 
 
 def test_every_kind_has_a_tree():
