@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
@@ -28,15 +30,24 @@ def inside(root: Path, name: str, item: str) -> Path:
         item: what to call the row in the report.
 
     Raises:
-        ItemRejected: the name is absolute, has a drive, a NUL or ``..``, or leads out of ``root`` by a link.
+        ItemRejected: the name is absolute, has a drive, a NUL or ``..``, leads out of ``root`` by a link, or is not
+            Unicode.
     """
     parts = PureWindowsPath(name).parts
     if not name or "\0" in name or PureWindowsPath(name).anchor or PurePosixPath(name).is_absolute() or ".." in parts:
         raise ItemRejected(RejectionCode.PATH_OUTSIDE, item, "the path leads out of the collection's folder.")
+    if not name.isascii() and any("\ud800" <= char <= "\udfff" for char in name):
+        raise ItemRejected(RejectionCode.BAD_VALUE, item, "the path is not Unicode. Rename the file.")
     path = root.joinpath(*parts)
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+    if _leads_out(str(root), str(path.parent)) or (os.path.islink(path) and _leads_out(str(root), str(path))):
         raise ItemRejected(RejectionCode.PATH_OUTSIDE, item, "the path is a link out of the collection's folder.")
     return path
+
+
+@lru_cache(maxsize=4096)  # most files share a folder, and following links takes ten times as long as all else here
+def _leads_out(root: str, path: str) -> bool:
+    """Whether a path, with all links followed, lies outside ``root``; no file has to be there."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def decode(data: bytes) -> tuple[str, str]:
@@ -89,6 +100,8 @@ def report_text(data: bytes, item: str) -> tuple[str, Rejection | None]:
     text, encoding = decode(data)
     if "\0" in text:
         raise ItemRejected(RejectionCode.UNREADABLE_REPORT, item, "the file is binary, not text.")
+    if not text.strip():  # a byte order mark alone, or another alphabet's blanks
+        raise ItemRejected(RejectionCode.EMPTY_FILE, item, "the report file is empty.")
     return text.replace("\r\n", "\n").replace("\r", "\n"), encoding_note(encoding, item)
 
 
@@ -113,10 +126,9 @@ class Row:
 
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a file for reading, through gzip when its content says so, whatever its name says."""
-    file = path.open("rb")
-    start = file.read(2)
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else file  # type: ignore[return-value]
+    with path.open("rb") as file:
+        start = file.read(2)
+    return gzip.open(path) if start == b"\x1f\x8b" else path.open("rb")  # type: ignore[return-value]
 
 
 def header_of(path: Path) -> list[str]:
@@ -230,8 +242,10 @@ def _sniff(start: bytes) -> tuple[str, str]:
         return "utf-8-sig", "UTF-8 with a byte order mark"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16", "UTF-16"
-    if len(start) >= 4 and start[1] == 0 and start[3] == 0:
+    if len(start) >= 4 and start[1] == start[3] == 0:
         return "utf-16-le", "UTF-16 without a mark"
+    if len(start) >= 4 and start[0] == start[2] == 0:
+        return "utf-16-be", "UTF-16 without a mark"
     return "utf-8", ""
 
 
