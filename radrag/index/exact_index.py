@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -11,61 +9,66 @@ from typing import Self
 import numpy as np
 
 from radrag.errors import BadIndex
-from radrag.index.base import Neighbour, check_ids, check_vectors, in_order
+from radrag.index.base import Neighbour, check_k, check_vectors, in_order
+from radrag.index.files import REBUILD, open_files, replace_files
+from radrag.index.rows import Rows
+
+KIND = "exact"
 
 
 class ExactIndex:
-    """A :class:`radrag.index.base.VectorIndex` over one float32 array in memory."""
+    """A :class:`radrag.index.base.VectorIndex` that scores every vector for every query."""
 
     def __init__(self, dimension: int) -> None:
-        self._ids: list[str] = []
-        self._vectors = np.zeros((0, dimension), dtype=np.float32)
+        self._rows = Rows(dimension)
 
     @property
     def dimension(self) -> int:
         """Length of each vector."""
-        return int(self._vectors.shape[1])
+        return self._rows.dimension
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return self._rows.count
 
     def add(self, ids: Sequence[str], vectors: np.ndarray) -> None:
         """Add vectors float32 [n, d] under ``ids``."""
-        array = check_vectors(vectors, self.dimension, what="add")
-        check_ids(ids, array, {name: row for row, name in enumerate(self._ids)})
-        self._ids.extend(ids)
-        self._vectors = np.concatenate([self._vectors, array])
+        self._rows.add(ids, vectors)
 
     def remove(self, ids: Sequence[str]) -> int:
         """Remove what is there under ``ids``; return how many that were."""
-        gone = set(ids)
-        keep = [row for row, name in enumerate(self._ids) if name not in gone]
-        removed = len(self._ids) - len(keep)
-        self._ids = [self._ids[row] for row in keep]
-        self._vectors = self._vectors[keep]
+        removed = self._rows.remove(ids)
+        self._rows.compact()
         return removed
+
+    def compact(self) -> None:
+        """Do nothing: :meth:`remove` leaves nothing behind."""
+
+    def ids(self) -> list[str]:
+        """Return every id, in the order of adding."""
+        return self._rows.ids()
+
+    def vectors(self, ids: Sequence[str]) -> np.ndarray:
+        """Return what is stored under ``ids``, float32 [n, d]."""
+        return self._rows.vectors(ids)
 
     def search(self, queries: np.ndarray, k: int) -> list[list[Neighbour]]:
         """Return the k nearest of each query float32 [q, d], by falling score, then by id."""
+        check_k(k)
         array = check_vectors(queries, self.dimension, what="search")
-        return [in_order(zip(self._ids, map(float, row), strict=True))[:k] for row in array @ self._vectors.T]
+        names = self._rows.ids()
+        scores = np.concatenate([array[:, :0], *(array @ part.T for _, part in self._rows.parts())], axis=1)
+        return [in_order(zip(names, map(float, row), strict=True))[:k] for row in scores]
 
     def save(self, folder: Path) -> None:
-        """Write ``vectors.npy`` and ``ids.json`` to ``folder``."""
-        with (folder / "vectors.npy.part").open("wb") as file:
-            np.save(file, self._vectors)
-        (folder / "ids.json.part").write_text(json.dumps(self._ids))
-        for name in ("vectors.npy", "ids.json"):
-            os.replace(folder / f"{name}.part", folder / name)
+        """Write to ``folder``, all or nothing."""
+        replace_files(folder, {"kind": KIND, "dimension": self.dimension}, self._rows.writers())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote."""
-        try:
-            vectors = np.load(folder / "vectors.npy", allow_pickle=False)
-            ids = json.loads((folder / "ids.json").read_text())
-        except (OSError, ValueError) as error:
-            raise BadIndex(f"{folder} holds no readable exact index: {error}.", hint="Build it anew.") from error
-        index = cls(vectors.shape[1])
-        index.add(ids, vectors)
+        saved, rows = open_files(folder, lambda saved: (saved, Rows.read(saved)))
+        if saved.values.get("kind") != KIND:
+            raise BadIndex(f"{folder} holds an index of kind {saved.values.get('kind')!r}, not {KIND!r}.", hint=REBUILD)
+        index = cls(rows.dimension)
+        index._rows = rows
         return index
