@@ -43,7 +43,7 @@ def in_order(
     waiting: deque[tuple[Task, Future[Result]]] = deque()
     try:
         for task in chain(first, stream):
-            waiting.append((task, pool.submit(function, task)))
+            waiting.append((task, _submit(pool, function, task)))
             while len(waiting) >= 2 * workers:
                 pool, result = _take(function, waiting, pool, workers, crashed)
                 yield result
@@ -72,8 +72,18 @@ def _take(
         # All tasks on the way were lost with the pool.
         for place, (other, lost) in enumerate(waiting):
             if not lost.done() or lost.exception() is not None:
-                waiting[place] = (other, pool.submit(function, other))
+                waiting[place] = (other, _submit(pool, function, other))
         return pool, result
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[[Task], Result], task: Task) -> Future[Result]:
+    """Hand a task to the pool; to one that broke while the caller was busy, it is lost like those on the way."""
+    try:
+        return pool.submit(function, task)
+    except BrokenProcessPool as error:
+        lost: Future[Result] = Future()
+        lost.set_exception(error)
+        return lost
 
 
 def _alone(function: Callable[[Task], Result], task: Task, crashed: Callable[[Task], Result]) -> Result:
