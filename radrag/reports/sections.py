@@ -27,7 +27,7 @@ _ADDENDUM = re.compile(r"[ \t]*(?:FINAL[ \t]+)?ADDENDUM(?:[ \t]*#[ \t]*\d+)?(?:[
 _WET_READ = re.compile(r"[ \t]*WET[ \t]+(?:READ|___)(?:[ \t]+VERSION[ \t]*#?[ \t]*\w{1,4}|[ \t]*:|$)")
 # A header starts a line in any case and ends in a colon. In the middle of a line only capitals count, so that "The
 # study: normal" stays a sentence while "… clear. IMPRESSION: Normal." is split.
-_LINE = re.compile(r"[ \t#*]*(?P<name>[A-Za-z][^:\n]{0,90}?)[ \t*]*:(?!\d)\**")  # no header: "AP CHEST, 5:16 A.M."
+_LINE = re.compile(r"[ \t#*]*(?P<name>[A-Za-z][^:\n]{0,90}?)[ \t*]*:\**")
 _BARE = re.compile(
     r"[ \t]*(?P<name>FINDINGS(?: AND IMPRESSION)?|IMPRESSION|INDICATION|COMPARISON|TECHNIQUE|(?:CLINICAL )?HISTORY|"
     r"CONCLUSION)(?:$|[ \t]{2,}(?=\S))"
@@ -135,7 +135,8 @@ def _opening(start: int, line: str, at_sentence: bool) -> _Mark | None:
         name = header_name(header)
         if name is not None and (header[0].isupper() or at_sentence or header.lower() in _SURE):
             return _Mark("header", start, end, name)
-        if header[0].isupper() and is_title(header):
+        is_clock = line[found.end() :][:1].isdigit()  # "AP CHEST, 5:16 A.M." is a title, not a header
+        if header[0].isupper() and not is_clock and is_title(header):
             return _Mark("view", start, end, "findings")
         if header[0].isupper() and is_organ(header):
             return _Mark("organ", start, start, "findings")

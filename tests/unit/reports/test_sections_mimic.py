@@ -117,6 +117,12 @@ def test_a_header_that_names_the_views_opens_the_findings(header):
     assert parse_sections(text) == {"indication": "Cough.", "findings": "Heart normal."}
 
 
+def test_a_number_may_follow_a_header_at_once():
+    assert parse_sections("FINDINGS:2 cm nodule.\nIMPRESSION:1. Nodule.") == {
+        "findings": "2 cm nodule.", "impression": "1. Nodule."
+    }  # fmt: skip
+
+
 def test_views_that_only_begin_a_sentence_stay_in_it():
     text = " IMPRESSION:\n \n PA and lateral chest compared to ___:\n \n Lungs are clear.\n"
     assert parse_sections(text) == {"impression": "PA and lateral chest compared to ___:\n \n Lungs are clear."}
