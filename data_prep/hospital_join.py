@@ -22,11 +22,12 @@ class Joined:
 
 def join(table: Table) -> Iterator[Joined | Rejection]:
     """Yield every study with its reports, then every report without images; and what cannot be told apart."""
+    others = {one.accession for mark, one in table.elsewhere.items() if one.accession and mark not in table.studies}
     by_accession: dict[bytes, bytes | None] = {}  # None: the accession number is on several studies
     for mark, study in table.studies.items():
         if study.accession:
-            by_accession[study.accession] = None if study.accession in by_accession else mark
-    others = {one.accession for one in table.elsewhere.values() if one.accession}
+            several = study.accession in by_accession or study.accession in others
+            by_accession[study.accession] = None if several else mark
     matched: dict[bytes, list[ReportEntry]] = defaultdict(list)
     loose: list[ReportEntry] = []
     # Marks of studies, and of accession numbers that are on several and by which a report came.

@@ -1,6 +1,7 @@
 """Trees of the two kinds that hospitals and groups bring themselves: tables of pairs, and a DICOM export with reports.
 
-Texts are written for the purpose. DICOM images are RG1_UNCR.dcm of pydicom-data, every eighth pixel, under other UIDs.
+Texts are written for the purpose. DICOM images are RG1_UNCR.dcm of pydicom-data, every eighth pixel, darkened in
+patches of their own, under other UIDs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import csv
 import functools
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -108,26 +110,38 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 def write_png(path: Path, seed: int) -> Path:
     """Write a grey picture of a radiograph's contrast, another one for each seed."""
-    grey = np.linspace(20, 200, 96)[:, None] + np.random.default_rng(seed).normal(0, 12, (96, 80))
+    grey = 40 + 170 * _patches(seed, 96, 80) + np.random.default_rng(seed).normal(0, 6, (96, 80))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(path)
     return path
 
 
+def _patches(seed: int, rows: int, columns: int) -> np.ndarray:
+    """Return light and dark patches in [0, 1], others for each seed, so that no two pictures are near-identical."""
+    coarse = np.random.default_rng(seed).random((8, 8)).astype(np.float32)
+    return np.asarray(Image.fromarray(coarse).resize((columns, rows), Image.Resampling.BICUBIC)).clip(0, 1)
+
+
 @functools.cache
 def _radiograph() -> Dataset:
-    dataset = dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False)))
-    pixels = dataset.pixel_array[::8, ::8]
-    dataset.Rows, dataset.Columns = pixels.shape
-    dataset.PixelData = np.ascontiguousarray(pixels).tobytes()
+    dataset = dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False)), stop_before_pixels=True)
+    dataset.Rows, dataset.Columns = _pixels().shape
     return dataset
+
+
+@functools.cache
+def _pixels() -> np.ndarray:
+    return dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False))).pixel_array[::8, ::8]
 
 
 def write_image(
     path: Path, number: int, *, study: str, accession: str = "", patient: str = PATIENT, **header: str
 ) -> Path:
-    """Write a chest radiograph; ``study`` ends its study UID, ``number`` its SOP instance UID."""
+    """Write a chest radiograph with dark patches; ``study`` ends its study UID, ``number`` its SOP instance UID."""
     dataset = deepcopy(_radiograph())
+    patches = _patches(zlib.crc32(f"{study} {number}".encode()), dataset.Rows, dataset.Columns)
+    pixels = _pixels() * (0.2 + 0.8 * patches)
+    dataset.add_new("PixelData", "OW", pixels.astype(np.uint16).tobytes())
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

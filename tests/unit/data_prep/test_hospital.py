@@ -215,6 +215,15 @@ def test_a_study_uid_settles_a_shared_accession_number(tmp_path):
     assert codes(rejections) == [("missing_report", "1.dcm")]
 
 
+def test_a_number_shared_with_a_study_of_another_region_is_not_enough(tmp_path):
+    write_image(tmp_path / "1.dcm", 1, study="1", accession="A1")
+    write_image(tmp_path / "2.dcm", 1, study="2", accession="A1", BodyPartExamined="KNEE", StudyDescription="KNEE")
+    hl7(tmp_path, oru("A1", ["No fracture."]))
+    cases, rejections = read(tmp_path)
+    assert cases == []
+    assert codes(rejections) == [("ambiguous_match", "1.dcm"), ("ambiguous_match", "r.hl7:1"), ("not_chest", "2.dcm")]
+
+
 def test_two_different_texts_of_one_study_are_left_out_and_equal_ones_are_one(tmp_path):
     write_image(tmp_path / "1.dcm", 1, study="1", accession="A1")
     for folder, words in (("a", "Clear."), ("b", "Effusion.")):
