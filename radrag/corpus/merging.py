@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from radrag.corpus.collection import Merge
@@ -32,21 +32,21 @@ def merge(stored: Case, new: Case, how: Merge) -> Case:
 
 def _sections(strong: Mapping[str, str], weak: Mapping[str, str]) -> dict[str, str]:
     """Join sections in the order of the fuller report; a text that differs in white space alone is the same text."""
+    if LABELS not in evidence_sections({**strong, **weak}):  # written-out labels give way to a report
+        strong, weak = ({name: text for name, text in one.items() if name != LABELS} for one in (strong, weak))
     order = dict.fromkeys([*max(strong, weak, key=len), *strong, *weak])
-    joined = {name: strong.get(name) or weak[name] for name in order}
+    joined = {name: strong.get(name) or weak.get(name, "") for name in order}
     for name in strong.keys() & weak.keys():
         if strong[name].split() == weak[name].split():
             joined[name] = weak[name] if len(weak) > len(strong) else strong[name]
-    if LABELS in joined and LABELS not in evidence_sections(joined):
-        del joined[LABELS]
     return joined
 
 
 def _images(strong: tuple[StudyImage, ...], weak: tuple[StudyImage, ...]) -> tuple[StudyImage, ...]:
     """Join images by UID, then by pixels; a held one comes before one that is only known of.
 
-    Where one side holds images that cannot be told apart by UID (a layout that renumbers its files), the other side's
-    images that are not held may be the same ones, and are left out.
+    Where one side holds an image that the other does not know (a layout that renumbers its files), the other side's
+    images that are not held, and that the one side does not know, may be the same ones, and are left out.
     """
     joined = list(strong)
     for image in weak:
@@ -55,9 +55,19 @@ def _images(strong: tuple[StudyImage, ...], weak: tuple[StudyImage, ...]) -> tup
             joined.append(image)
         elif image.path and not joined[same].path:
             joined[same] = image
-    known_of = {image.sop_instance_uid for image in (*strong, *weak) if not image.path}
-    held = [image for image in joined if image.path]
-    return tuple(joined if all(image.sop_instance_uid in known_of for image in held) else held)
+    left_out = [*_doubtful(strong, weak), *_doubtful(weak, strong)]
+    return tuple(image for image in joined if image not in left_out)
+
+
+def _doubtful(images: Sequence[StudyImage], other: Sequence[StudyImage]) -> list[StudyImage]:
+    """Return the images that are only known of, and may be one that the other side holds under another UID."""
+    if all(_known(image, images) for image in other if image.path):
+        return []
+    return [image for image in images if not image.path and not _known(image, other)]
+
+
+def _known(image: StudyImage, images: Sequence[StudyImage]) -> bool:
+    return any(_same(image, one) for one in images)
 
 
 def _same(one: StudyImage, other: StudyImage) -> bool:
