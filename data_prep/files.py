@@ -135,8 +135,8 @@ def header_of(path: Path) -> list[str]:
     """Return the column names of a CSV file (plain or gzip); empty when there are none to be read."""
     try:
         with open_bytes(path) as raw:
-            text, _ = decode(raw.read(65536))
-        return [name.strip() for name in next(csv.reader(io.StringIO(text)), [])]
+            stream, _ = text_stream(raw, path.name)
+            return [mend(name.strip()) for name in next(csv.reader(stream), [])]
     except (OSError, EOFError, zlib.error, csv.Error):
         return []
 
@@ -176,7 +176,7 @@ def _rows(raw: IO[bytes], item: str, required: Sequence[str]) -> Iterator[Row | 
         yield note
     reader = csv.reader(stream)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [mend(name.strip()) for name in next(reader, [])]
     except csv.Error as error:
         yield Rejection(RejectionCode.WRONG_HEADER, item, f"the first line is not CSV ({error}).")
         return

@@ -279,3 +279,13 @@ def test_no_damage_raises(tmp_path, format, data):
         assert rejected.code == "wrong_header"
     else:
         assert all(case.sections for case in items[1])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_column_name_with_umlauts_is_found_in_a_table_of_any_length(tmp_path, encoding):
+    rows = "".join(f"{n}.png,Kein Erguß {n}.{'ß' * 50}\n" for n in range(1000))
+    for name in ("Größter Text", "Größter  Text"):  # a first look at the header must not depend on where it ends
+        path = table(tmp_path, f"image,{name}\n{rows}".encode(encoding))
+        cases = read(path, columns={"text": name.lower()})[1]
+        assert [case.sections["findings"] for case in cases][:1] == [f"Kein Erguß 0.{'ß' * 50}"]
+        assert len(cases) == 1000
