@@ -25,7 +25,7 @@ from radrag.dicom.header import number, read_header, text
 from radrag.dicom.views import view_of
 from radrag.domain import Case, StudyImage, View
 from radrag.errors import RefusalCode, StudyRefused
-from radrag.reports.sections import parse_sections
+from radrag.reports.sections import BODY, parse_sections
 from radrag.store.values import CorpusInfo
 
 NAME = "hospital"
@@ -102,6 +102,9 @@ def _case(table: Table, joined: Joined, info: CorpusInfo) -> Iterator[Item]:
     if best[0].status is Status.PRELIMINARY:
         message = "the report is preliminary; no final one was found."
         yield Rejection(RejectionCode.BAD_VALUE, item, message, kept=True)
+    if not any(name in report.sections for name in BODY):
+        message = "the report has neither findings nor impression; it cannot be evidence."
+        yield Rejection(RejectionCode.MISSING_REPORT, item, message, kept=True)
     sections = dict(report.sections)
     for addendum in addenda:
         added = _read(table, addendum)[0].sections.get("addendum", "")

@@ -20,6 +20,7 @@ from radrag.corpus.collection import Collection, Item, ItemRejected, Rejection, 
 from radrag.dicom.deidentify import patient_key
 from radrag.domain import Case, StudyImage
 from radrag.errors import CorpusError
+from radrag.reports.sections import BODY
 from radrag.store.values import CorpusInfo
 
 _PEEKED_ROWS = 200
@@ -117,10 +118,10 @@ def _items(table: _Table) -> Iterator[Item]:
                 group = _joined(group, pair)
             continue
         if group is not None:
-            yield _case(table, group, seen)
+            yield from _finished(table, group, seen)
         group = pair
     if group is not None:
-        yield _case(table, group, seen)
+        yield from _finished(table, group, seen)
 
 
 def _pair(table: _Table, row: TableRow) -> _Pair:
@@ -154,6 +155,14 @@ def _joined(group: _Pair, pair: _Pair) -> _Pair:
         sections=group.values.sections or pair.values.sections,
     )
     return replace(group, values=values, paths=group.paths + tuple(pair.paths[place] for place in fresh))
+
+
+def _finished(table: _Table, pair: _Pair, seen: set[bytes]) -> Iterator[Item]:
+    case = _case(table, pair, seen)
+    if isinstance(case, Case) and not any(name in case.sections for name in BODY):
+        message = "the report has neither findings nor impression; it cannot be evidence."
+        yield Rejection(RejectionCode.MISSING_REPORT, pair.item, message, kept=True)
+    yield case
 
 
 def _case(table: _Table, pair: _Pair, seen: set[bytes]) -> Case | Rejection:

@@ -138,6 +138,14 @@ def test_a_preliminary_report_alone_is_taken_and_told(tmp_path):
     assert (note.code.value, note.item, note.kept) == ("bad_value", "r.hl7:1", True)
 
 
+def test_a_report_without_body_is_taken_and_told(tmp_path):
+    write_image(tmp_path / "1.dcm", 1, study="1", accession="A1")
+    write_sr(tmp_path / "2.dcm", [section("121060", "History", "Cough.")], study="1")
+    (case,), (note,) = read(tmp_path)
+    assert case.sections == {"history": "Cough."}
+    assert (note.code.value, note.item, note.kept) == ("missing_report", "2.dcm", True)
+
+
 def test_a_withdrawn_report_is_no_report(tmp_path):
     write_image(tmp_path / "1.dcm", 1, study="1", accession="A1")
     hl7(tmp_path, oru("A1", ["Clear."], at="20240201"), oru("A1", [], status="X", at="20240202"))

@@ -125,6 +125,12 @@ def test_a_faulty_row_is_named_and_the_rest_goes_on(tmp_path, row, code):
     assert [(one.code.value, one.item) for one in rejections if not one.kept] == [(code, "t.csv:2")]
 
 
+def test_a_text_without_body_is_taken_and_told(tmp_path):
+    _, (case,), rejections = read(table(tmp_path, "image,text,indication\na.png,,Cough\n"))
+    assert case.sections == {"indication": "Cough"}
+    assert ("missing_report", "t.csv:2", True) in codes(rejections)
+
+
 def test_an_absolute_path_within_the_folder_is_inside(tmp_path):
     folder = build_pairs(tmp_path / "x", rows=[{"image": "a.png", "text": "Clear."}])
     write_table(folder / "pairs.csv", [{"image": str(folder / "images" / "a.png"), "text": "Clear."}])
