@@ -10,12 +10,16 @@ from radrag.models import registry
 __all__ = ["ImageEncoder", "ImageEncoding", "TextEncoder", "load_image_encoder", "load_text_encoder"]
 
 
-def load_image_encoder(name: str, *, weights: Path | None = None, device: str = "cpu") -> ImageEncoder:
-    """Load a registered image encoder.
+def load_image_encoder(
+    name: str, *, weights: Path | None = None, cache: Path | None = None, device: str = "cpu"
+) -> ImageEncoder:
+    """Load an image encoder.
 
     Args:
-        name: registered name, for instance ``starter`` or ``xrv:densenet121-res224-all``.
+        name: registered name, for instance ``starter`` or ``xrv:densenet121-res224-all``; or ``hf:`` and a local
+            folder, or the hub name of a model that is on this machine.
         weights: local weights file, for encoders that do not ship theirs (setting ``encoder_weights``).
+        cache: folder with the models of ``radrag models pull`` (``settings.cache``).
         device: ``cpu``, ``cuda`` or ``cuda:N``; a GPU is used only when asked for.
 
     Raises:
@@ -24,15 +28,16 @@ def load_image_encoder(name: str, *, weights: Path | None = None, device: str = 
         WeightsError: the weights are damaged, unsafe or of another architecture.
     """
     entry = registry.entry(name, registry.IMAGE_TASK)
-    encoder: ImageEncoder = entry.load_class().load(name, weights=weights, device=device)
+    encoder: ImageEncoder = entry.load_class().load(name, weights=weights, cache=cache, device=device)
     return encoder
 
 
 def load_text_encoder(name: str, *, cache: Path, device: str = "cpu") -> TextEncoder:
-    """Load a registered text encoder.
+    """Load a text encoder.
 
     Args:
-        name: registered name, for instance ``minilm``.
+        name: registered name, for instance ``minilm``; or ``hf:`` and a local folder, or the hub name of a model that
+            is on this machine. The folder of a CLIP-like model gives its text tower, in the space of its images.
         cache: folder for unpacked files (``settings.cache``); made if missing.
         device: as for :func:`load_image_encoder`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radrag.domain import ImageFinding, View
+from radrag.encoders.regions import Activation
 from radrag.errors import UsageError
 from radrag.models.card import ModelCard
 
@@ -29,12 +30,17 @@ class ImageEncoding:
         vectors: float32 [n, d], each of unit length.
         feature_maps: float32 [n, c, h, w], rows from top to bottom of the *prepared* image; None if the
             encoder has none.
-        findings: n tuples, each one finding per label of the card, in the card's order.
+        findings: n tuples, each one finding per label of the card, in the card's order. Regions are boxes in
+            *display* pixels, for findings that count as present; :func:`radrag.encoders.regions.to_original`
+            brings them to original pixels.
+        activations: for each image, label → where the score comes from, for the findings with a region; empty
+            where the encoder has no regions.
     """
 
     vectors: FloatArray
     feature_maps: FloatArray | None
     findings: tuple[tuple[ImageFinding, ...], ...]
+    activations: tuple[Mapping[str, Activation], ...] = ()
 
 
 @runtime_checkable

@@ -7,10 +7,12 @@ crops. Trimming the flat border and stretching between percentiles brings them t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from radrag.encoders.placement import Placement
 
 if TYPE_CHECKING:
     import torch
@@ -27,14 +29,13 @@ PERCENTILES = (0.5, 99.5)
 """Grey values at these percentiles become 0 and 1: markers and dead pixels no longer set the scale."""
 
 
-def trim_border(image: FloatImage) -> FloatImage:
-    """Cut flat rows and columns (collimator, film edge) off the four sides.
+def busy_part(image: FloatImage) -> tuple[slice, slice]:
+    """Return the rows and columns inside the flat ones (collimator, film edge) along the four sides.
+
+    All rows and columns where a side would lose more than ``LARGEST_TRIM``.
 
     Args:
         image: float32 [rows, columns] in [0, 1].
-
-    Returns:
-        A view of ``image``; the image itself where a side would lose more than ``LARGEST_TRIM``.
     """
     slices = []
     for axis in (1, 0):
@@ -42,9 +43,9 @@ def trim_border(image: FloatImage) -> FloatImage:
         busy = np.flatnonzero(span >= FLAT_LINE)
         length = image.shape[1 - axis]
         if busy.size == 0 or max(busy[0], length - 1 - busy[-1]) > LARGEST_TRIM * length:
-            return image
+            return slice(0, image.shape[0]), slice(0, image.shape[1])
         slices.append(slice(int(busy[0]), int(busy[-1]) + 1))
-    return image[slices[0], slices[1]]
+    return slices[0], slices[1]
 
 
 def stretch(image: FloatImage) -> FloatImage:
@@ -66,7 +67,7 @@ def stretch(image: FloatImage) -> FloatImage:
     return scaled
 
 
-def to_square(image: FloatImage, size: int) -> torch.Tensor:
+def fit_square(image: FloatImage, size: int) -> tuple[torch.Tensor, Placement]:
     """Bring one display image to ``size`` by ``size`` pixels: trim, stretch, antialiased resize, pad with black.
 
     The aspect ratio is kept and nothing is cropped: costophrenic angles and apices lie at the image's edge.
@@ -76,24 +77,29 @@ def to_square(image: FloatImage, size: int) -> torch.Tensor:
         size: side of the result in pixels.
 
     Returns:
-        float32 [1, size, size] in [0, 1]; multiply and shift it to the model's own value range.
+        float32 [1, size, size] in [0, 1] (multiply and shift it to the model's own value range), and the way back.
     """
-    import torch
     from torch.nn import functional
 
-    prepared = stretch(trim_border(image))
+    part = busy_part(image)
+    prepared = stretch(image[part])
     rows, columns = prepared.shape
     scale = size / max(rows, columns)
     shape = (max(1, round(rows * scale)), max(1, round(columns * scale)))
-    pixels = torch.from_numpy(np.ascontiguousarray(prepared))[None, None]
-    if shape != (rows, columns):
-        pixels = functional.interpolate(pixels, size=shape, mode="bilinear", antialias=True, align_corners=False)
+    pixels = resize(prepared, shape)
     top, left = (size - shape[0]) // 2, (size - shape[1]) // 2
     padded = functional.pad(pixels, (left, size - shape[1] - left, top, size - shape[0] - top))
-    return padded[0].clamp_(0, 1)
+    source = (float(part[1].start), float(part[0].start), float(part[1].stop), float(part[0].stop))
+    target = (float(left), float(top), float(left + shape[1]), float(top + shape[0]))
+    return padded.clamp_(0, 1), Placement(source, target, (size, size))
 
 
-def centre_square(image: FloatImage, size: int) -> torch.Tensor:
+def to_square(image: FloatImage, size: int) -> torch.Tensor:
+    """Return only the pixels of :func:`fit_square`, float32 [1, size, size] in [0, 1]."""
+    return fit_square(image, size)[0]
+
+
+def fit_centre(image: FloatImage, size: int) -> tuple[torch.Tensor, Placement]:
     """Bring one display image to ``size`` by ``size`` pixels as torchxrayvision does: centre crop, antialiased resize.
 
     Args:
@@ -101,15 +107,33 @@ def centre_square(image: FloatImage, size: int) -> torch.Tensor:
         size: side of the result in pixels.
 
     Returns:
-        float32 [1, size, size] in [0, 1].
+        float32 [1, size, size] in [0, 1], and the way back.
+    """
+    rows, columns = image.shape
+    side = min(rows, columns)
+    top, left = (rows - side) // 2, (columns - side) // 2
+    pixels = resize(image[top : top + side, left : left + side], (size, size))
+    source = (float(left), float(top), float(left + side), float(top + side))
+    return pixels.clamp_(0, 1), Placement(source, (0.0, 0.0, float(size), float(size)), (size, size))
+
+
+def resize(
+    image: FloatImage, shape: tuple[int, int], mode: Literal["bilinear", "bicubic"] = "bilinear"
+) -> torch.Tensor:
+    """Resize with antialiasing, as Pillow does; the one resize of all encoders.
+
+    Args:
+        image: float32 [rows, columns].
+        shape: rows and columns wanted.
+        mode: ``bicubic`` overshoots at edges: clamp the result.
+
+    Returns:
+        float32 [1, rows, columns].
     """
     import torch
     from torch.nn import functional
 
-    rows, columns = image.shape
-    side = min(rows, columns)
-    top, left = (rows - side) // 2, (columns - side) // 2
-    cropped = np.ascontiguousarray(image[top : top + side, left : left + side])
-    pixels = torch.from_numpy(cropped)[None, None]
-    resized = functional.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-    return resized[0].clamp_(0, 1)
+    pixels = torch.from_numpy(np.ascontiguousarray(image))[None, None]
+    if shape != image.shape:
+        pixels = functional.interpolate(pixels, size=shape, mode=mode, antialias=True, align_corners=False)
+    return pixels[0]

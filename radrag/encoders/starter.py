@@ -11,16 +11,22 @@ import numpy as np
 from radrag.domain import ImageFinding, View
 from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_rows, untrained
 from radrag.encoders.devices import check_device
-from radrag.encoders.preprocessing import to_square
+from radrag.encoders.placement import Placement
+from radrag.encoders.preprocessing import fit_square
+from radrag.encoders.regions import Activation, located, with_regions
 from radrag.errors import WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.weights import find_weights, load_state
 
 if TYPE_CHECKING:
+    import torch
+
     from radrag.encoders.starter_network import StarterNetwork
 
 FOLDER = Path(__file__).with_name("weights")
 BATCH = 16
+EVIDENCE_CELLS = 8
+"""Rows and columns of the evidence: those of the last stages. Finer ones gave boxes that say less, see the card."""
 
 
 class StarterEncoder:
@@ -33,7 +39,14 @@ class StarterEncoder:
         self._batch = batch
 
     @classmethod
-    def load(cls, name: str = "starter", *, weights: Path | None = None, device: str = "cpu") -> Self:
+    def load(
+        cls,
+        name: str = "starter",
+        *,
+        weights: Path | None = None,
+        cache: Path | None = None,  # noqa: ARG003 - it comes with radrag
+        device: str = "cpu",
+    ) -> Self:
         """Load the shipped weights, or ``weights`` (a .safetensors file with its .json card beside it).
 
         Raises:
@@ -68,6 +81,11 @@ class StarterEncoder:
         """What the model is."""
         return self._card
 
+    @classmethod
+    def card_of(cls, name: str = "starter") -> ModelCard:  # noqa: ARG003 - there is one
+        """Return the shipped card."""
+        return ModelCard.from_json((FOLDER / "starter.json").read_text(encoding="utf-8"))
+
     def encode(self, images: Sequence[FloatArray], views: Sequence[View] | None = None) -> ImageEncoding:
         """Encode display images; see :meth:`radrag.encoders.base.ImageEncoder.encode`.
 
@@ -79,24 +97,49 @@ class StarterEncoder:
 
         known = check_images(images, views)
         vectors = np.zeros((len(images), self._card.dimension), np.float32)
-        probabilities = np.zeros((len(images), len(self._card.labels)), np.float32)
         maps: list[FloatArray] = []
+        findings: list[tuple[ImageFinding, ...]] = []
+        activations: list[dict[str, Activation]] = []
         with torch.inference_mode():
             for start in range(0, len(images), self._batch):
-                batch = [to_square(image, self._card.input_size) for image in images[start : start + self._batch]]
-                pixels = torch.stack(batch).mul_(2).sub_(1).to(self._device)
-                embedded, probability, last = self._network(pixels.contiguous(memory_format=torch.channels_last))
+                batch = [fit_square(image, self._card.input_size) for image in images[start : start + self._batch]]
+                pixels = torch.stack([square for square, _ in batch]).mul_(2).sub_(1).to(self._device)
+                embedded, probability, stages = self._network(pixels.contiguous(memory_format=torch.channels_last))
                 stop = start + len(batch)
                 vectors[start:stop] = embedded.cpu().numpy()
-                probabilities[start:stop] = probability.cpu().numpy()
-                maps.append(last.contiguous().cpu().numpy())
+                maps.append(stages[-1].contiguous().cpu().numpy())
+                for place, (row, (_, placement)) in enumerate(zip(probability.cpu().numpy(), batch, strict=True)):
+                    found = self._findings(row, known[start + place])
+                    of_image = [stage[place] for stage in stages]
+                    activations.append(self._activations(found, of_image, placement, images[start + place].shape))
+                    findings.append(with_regions(found, activations[-1]))
         side = self._card.input_size // 32
         empty = np.zeros((0, 352, side, side), np.float32)
         return ImageEncoding(
             vectors=unit_rows(vectors),
             feature_maps=np.concatenate(maps) if maps else empty,
-            findings=tuple(self._findings(row, view) for row, view in zip(probabilities, known, strict=True)),
+            findings=tuple(findings),
+            activations=tuple(activations),
         )
+
+    def _activations(
+        self,
+        findings: Sequence[ImageFinding],
+        stages: Sequence[torch.Tensor],
+        placement: Placement,
+        shape: tuple[int, ...],
+    ) -> dict[str, Activation]:
+        """Return label → where its score comes from, for the findings that count as present."""
+        from radrag.encoders.starter_regions import evidence
+
+        outputs = located(findings)
+        if not outputs:
+            return {}
+        shares = evidence(self._network, stages, outputs, cells=EVIDENCE_CELLS).cpu().numpy()
+        return {
+            findings[number].label: Activation(share, placement, (shape[0], shape[1]))
+            for number, share in zip(outputs, shares, strict=True)
+        }
 
     def _findings(self, probabilities: FloatArray, view: View) -> tuple[ImageFinding, ...]:
         if view is View.LATERAL:

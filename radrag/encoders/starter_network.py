@@ -44,23 +44,27 @@ class StarterNetwork(nn.Module):
         self.embedding = nn.Linear(POOLED, DIMENSION)
         self.heads = nn.Linear(POOLED, OUTPUTS)
 
-    def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the pooled, standardised stages, float32 [n, POOLED], and the last map [n, 352, s/32, s/32]."""
+    def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Return the pooled, standardised stages, float32 [n, POOLED], and the maps that were pooled.
+
+        The last map is float32 [n, 352, s/32, s/32], the first one [n, 24, s/4, s/4].
+        """
         hidden = self.stem(pixels)
-        pooled = []
+        pooled, maps = [], []
         for number, stage in enumerate(self.stages):
             hidden = stage(hidden)
             if number >= FIRST_POOLED:
                 pooled += [adaptive_avg_pool2d(hidden, GRID).flatten(1), hidden.amax((2, 3))]
+                maps.append(hidden)
         standardised = (torch.cat(pooled, dim=1).float() - self.pool_mean) * self.pool_scale
-        return standardised, hidden
+        return standardised, maps
 
     def outputs(self, pooled: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return embedding [n, DIMENSION] (not yet unit) and probabilities [n, OUTPUTS] of pooled features."""
         return self.embedding(pooled), torch.sigmoid(self.heads(pooled))
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return embedding [n, DIMENSION] (not yet unit), probabilities [n, OUTPUTS] and the last feature map."""
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+        """Return embedding [n, DIMENSION] (not yet unit), probabilities [n, OUTPUTS] and the pooled maps."""
         pooled, maps = self.features(pixels)
         return *self.outputs(pooled), maps
 

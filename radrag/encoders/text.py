@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from radrag.encoders.base import FloatArray, check_texts, unit_rows
+from radrag.encoders.base import FloatArray
 from radrag.encoders.devices import check_device
+from radrag.encoders.text_batches import encode_distinct
 from radrag.errors import MissingModel, WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.registry import TEXT_TASK
@@ -39,8 +38,6 @@ SHA256 = {
 
 LONGEST = 256
 """Tokens; what the model's own sentence_bert_config.json says."""
-
-TOKENS_A_BATCH = 2048
 
 CARD = ModelCard(
     name="minilm",
@@ -175,6 +172,11 @@ class MiniLM:
         tokenizer.enable_truncation(LONGEST)
         return cls(_bert(folder), tokenizer, device=device)
 
+    @classmethod
+    def card_of(cls, name: str = "minilm") -> ModelCard:  # noqa: ARG003 - one model so far
+        """Return the card; the files that it describes are in a package."""
+        return CARD
+
     @property
     def card(self) -> ModelCard:
         """What the model is."""
@@ -183,34 +185,15 @@ class MiniLM:
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Encode texts; see :meth:`radrag.encoders.base.TextEncoder.encode`.
 
-        Equal texts are computed once (a quarter of IU-Xray's reports repeat another one), and texts of similar length
-        share a batch, so that little is spent on padding.
-
         Returns:
             float32 [n, 384], unit rows.
         """
-        import torch
-
-        check_texts(texts)
-        distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(distinct))]
-        order = sorted(range(len(ids)), key=lambda number: len(ids[number]))
-        vectors = np.zeros((len(ids), CARD.dimension), np.float32)
-        with torch.inference_mode():
-            start = 0
-            while start < len(order):
-                stop = start + 1
-                while stop < len(order) and (stop + 1 - start) * len(ids[order[stop]]) <= TOKENS_A_BATCH:
-                    stop += 1
-                rows = order[start:stop]
-                tokens = torch.zeros(len(rows), len(ids[rows[-1]]), dtype=torch.long)
-                mask = torch.zeros(tokens.shape, dtype=torch.bool)
-                for place, row in enumerate(rows):
-                    tokens[place, : len(ids[row])] = torch.tensor(ids[row])
-                    mask[place, : len(ids[row])] = True
-                vectors[rows] = self._pooled(tokens.to(self._device), mask.to(self._device)).cpu().numpy()
-                start = stop
-        return unit_rows(vectors)[[distinct[text] for text in texts]]
+        return encode_distinct(
+            texts,
+            ids_of=lambda chosen: [encoding.ids for encoding in self._tokenizer.encode_batch(chosen)],
+            vectors_of=lambda tokens, mask: self._pooled(tokens.to(self._device), mask.to(self._device)),
+            dimension=CARD.dimension,
+        )
 
     def _pooled(self, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return the mean over real tokens: int64 [n, t] and bool [n, t] to float32 [n, 384]."""

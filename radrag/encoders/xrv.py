@@ -1,9 +1,10 @@
-"""torchxrayvision's DenseNet-121 classifiers, from a weights file that the user already has."""
+"""torchxrayvision's classifiers (DenseNet-121 at 224 pixels, ResNet-50 at 512), from weights on this machine."""
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,76 +13,109 @@ import numpy as np
 from radrag.domain import ImageFinding, View
 from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_rows, untrained
 from radrag.encoders.devices import check_device
-from radrag.encoders.preprocessing import centre_square
+from radrag.encoders.placement import Placement
+from radrag.encoders.preprocessing import fit_centre
+from radrag.encoders.regions import Activation, located, with_regions
 from radrag.errors import UsageError, WeightsError
 from radrag.models.card import ModelCard
+from radrag.models.pulled import WEIGHTS, folder_of
 from radrag.models.registry import IMAGE_TASK
 from radrag.models.weights import find_weights, load_state, sha256_of
 
 if TYPE_CHECKING:
     import torch
 
-SIZE = 224
-DIMENSION = 1024
+TABLE = Path(__file__).with_name("xrv_models.json")
+"""From torchxrayvision 1.5.7 (``models.model_urls``): address, input size, operating point of each trained target."""
+
 BATCH = 16
 RANGE = 1024.0
 """torchxrayvision scales display images to [-1024, 1024] (its utils.normalize)."""
 
-NAMES = {"Effusion": "Pleural Effusion", "Pleural_Thickening": "Pleural Thickening"}
-"""torchxrayvision's target → label in radrag, where they differ."""
-
-HINT = (
-    "Name the file with --encoder-weights FILE or RADRAG_ENCODER_WEIGHTS=FILE: a state dict as .safetensors or "
-    ".pt. torchxrayvision's own files hold a whole pickled model; convert one where you trust it with "
-    "safetensors.torch.save_file(torchxrayvision.models.DenseNet(weights=NAME).state_dict(), FILE)."
+LABELS = (
+    "Atelectasis",
+    "Consolidation",
+    "Infiltration",
+    "Pneumothorax",
+    "Edema",
+    "Emphysema",
+    "Fibrosis",
+    "Pleural Effusion",
+    "Pneumonia",
+    "Pleural Thickening",
+    "Cardiomegaly",
+    "Nodule",
+    "Mass",
+    "Hernia",
+    "Lung Lesion",
+    "Fracture",
+    "Lung Opacity",
+    "Enlarged Cardiomediastinum",
 )
+"""torchxrayvision's 18 targets in their order; it writes Effusion and Pleural_Thickening."""
 
 
 class XrvEncoder:
-    """A torchxrayvision DenseNet-121 behind radrag's protocol.
+    """A torchxrayvision classifier behind radrag's protocol.
 
     Its sigmoid outputs are scores, not calibrated probabilities; the threshold of each label is torchxrayvision's
     operating point on that same scale (``op_threshs``), not 0.5. Targets that the weights were not trained for, and
-    lateral views, are masked.
+    lateral views, are masked. Regions are class activation maps, exact because one linear layer follows the mean.
     """
 
-    def __init__(self, model: Any, card: ModelCard, *, device: str = "cpu", batch: int = BATCH) -> None:
-        self._model = model.to(device)
+    def __init__(self, trunk: Any, head: Any, card: ModelCard, *, device: str = "cpu", batch: int = BATCH) -> None:
+        self._trunk = trunk.to(device)
+        self._head = head.to(device)
         self._card = card
         self._device = device
         self._batch = batch
 
     @classmethod
-    def load(cls, name: str, *, weights: Path | None = None, device: str = "cpu") -> Self:
+    def load(cls, name: str, *, weights: Path | None = None, cache: Path | None = None, device: str = "cpu") -> Self:
         """Load a model by its registry name, ``xrv:`` and torchxrayvision's name.
 
         Args:
             name: for instance ``xrv:densenet121-res224-all``.
-            weights: the local file; there is no default, nothing is fetched.
+            weights: a local file; by default what ``radrag models pull`` put into ``cache``. Nothing is fetched.
+            cache: folder of pulled models.
             device: ``cpu``, ``cuda`` or ``cuda:N``.
 
         Raises:
-            MissingModel: no file was given, or it is not there.
+            MissingModel: there is no file; the message has the command.
             WeightsError: the file is damaged, unsafe or of another architecture.
-            UsageError: the device is not there, or torchxrayvision knows no such weights.
+            UsageError: the device is not there, or there are no such weights.
         """
         check_device(device)
-        path = find_weights(name, [weights], hint=HINT)
+        card = cls.card_of(name)
+        pulled = folder_of(cache, name) / WEIGHTS if cache else None
+        path = find_weights(
+            name,
+            [weights or pulled],
+            hint=f"Get it with `radrag models pull {name}`, or name a file with --encoder-weights FILE or "
+            "RADRAG_ENCODER_WEIGHTS=FILE.",
+        )
         state = load_state(path)
-        import torchxrayvision.models as xrv
-
-        theirs = name.removeprefix("xrv:")
-        if theirs not in xrv.model_urls:
-            raise UsageError(f"The installed torchxrayvision knows no weights {theirs!r}.", hint="See its README.")
-        facts = xrv.model_urls[theirs]
-        model = xrv.DenseNet(weights=None)
-        state.pop("op_threshs", None)  # operating points are read from the library, by name
+        state.pop("op_threshs", None)  # operating points are in the table, by name
         try:
-            model.load_state_dict(state)
+            trunk, head = (_densenet if "densenet" in name else _resnet)(state)
         except RuntimeError as error:
-            raise WeightsError(f"{path.name} is no torchxrayvision DenseNet-121 with 18 targets.", hint=HINT) from error
-        model.requires_grad_(requires_grad=False)
-        return cls(model.eval(), _card(name, facts, xrv.DenseNet.targets, path), device=device)
+            raise WeightsError(
+                f"{path.name} is no torchxrayvision {name.removeprefix('xrv:')} with {len(LABELS)} targets.",
+                hint="Check which model the file belongs to.",
+            ) from error
+        return cls(trunk, head, replace(card, sha256=sha256_of(path), size_bytes=path.stat().st_size), device=device)
+
+    @classmethod
+    def card_of(cls, name: str) -> ModelCard:
+        """Return the card without weights.
+
+        Raises:
+            UsageError: torchxrayvision has no such weights.
+        """
+        facts = json.loads(TABLE.read_text(encoding="utf-8")).get(name.removeprefix("xrv:"))
+        if facts is None:
+            raise UsageError(f"torchxrayvision has no weights {name!r}.", hint="See `radrag models list`.")
+        return _card(name, facts)
 
     @property
     def card(self) -> ModelCard:
@@ -92,28 +126,31 @@ class XrvEncoder:
         """Encode display images; see :meth:`radrag.encoders.base.ImageEncoder.encode`.
 
         Returns:
-            vectors float32 [n, 1024], feature maps float32 [n, 1024, 7, 7], 18 findings an image.
+            vectors float32 [n, d], feature maps float32 [n, d, s, s], 18 findings an image; d and s are 1,024 and 7
+            for DenseNet-121, 2,048 and 16 for ResNet-50.
         """
         import torch
 
         known = check_images(images, views)
-        vectors = np.zeros((len(images), DIMENSION), np.float32)
-        scores = np.zeros((len(images), len(self._card.labels)), np.float32)
-        maps = np.zeros((len(images), DIMENSION, SIZE // 32, SIZE // 32), np.float32)
+        size, dimension = self._card.input_size, self._card.dimension
+        vectors = np.zeros((len(images), dimension), np.float32)
+        maps = np.zeros((len(images), dimension, size // 32, size // 32), np.float32)
+        findings: list[tuple[ImageFinding, ...]] = []
+        activations: list[dict[str, Activation]] = []
         with torch.inference_mode():
             for start in range(0, len(images), self._batch):
-                batch = [centre_square(image, SIZE) for image in images[start : start + self._batch]]
+                batch = [fit_centre(image, size) for image in images[start : start + self._batch]]
                 rows = slice(start, start + len(batch))
-                pixels = torch.stack(batch).mul_(2).sub_(1).mul_(RANGE).to(self._device)
-                last = torch.relu(self._model.features(pixels))
+                pixels = torch.stack([square for square, _ in batch]).mul_(2).sub_(1).mul_(RANGE).to(self._device)
+                last = self._trunk(pixels)
                 pooled = last.mean((2, 3))
                 vectors[rows], maps[rows] = _numpy(pooled), _numpy(last)
-                scores[rows] = _numpy(torch.sigmoid(self._model.classifier(pooled)))
-        return ImageEncoding(
-            vectors=unit_rows(vectors),
-            feature_maps=maps,
-            findings=tuple(self._findings(row, view) for row, view in zip(scores, known, strict=True)),
-        )
+                for place, scores in enumerate(_numpy(torch.sigmoid(self._head(pooled))), start=start):
+                    found = self._findings(scores, known[place])
+                    placement = batch[place - start][1]
+                    activations.append(self._activations(found, maps[place], placement, images[place].shape))
+                    findings.append(with_regions(found, activations[-1]))
+        return ImageEncoding(unit_rows(vectors), maps, tuple(findings), tuple(activations))
 
     def _findings(self, scores: FloatArray, view: View) -> tuple[ImageFinding, ...]:
         trained = () if view is View.LATERAL else self._card.trained
@@ -122,41 +159,76 @@ class XrvEncoder:
             for label, score in zip(self._card.labels, scores, strict=True)
         )
 
+    def _activations(
+        self, findings: Sequence[ImageFinding], last: FloatArray, placement: Placement, shape: tuple[int, ...]
+    ) -> dict[str, Activation]:
+        """Return label → class activation map, for the findings that count as present."""
+        outputs = located(findings)
+        if not outputs:
+            return {}
+        weights = _numpy(self._head.weight[list(outputs)])
+        return {
+            findings[number].label: Activation(
+                np.tensordot(row, last, axes=1) / last[0].size, placement, (shape[0], shape[1])
+            )
+            for number, row in zip(outputs, weights, strict=True)
+        }
+
 
 def _numpy(values: torch.Tensor) -> FloatArray:
     array: FloatArray = values.cpu().numpy()
     return array
 
 
-def _card(name: str, facts: Mapping[str, Any], targets: Sequence[str], path: Path) -> ModelCard:
-    """Write the card from torchxrayvision's own table; an empty target there means: not trained for it."""
-    labels = tuple(NAMES.get(target, target) for target in targets)
-    known = [label for label, target in zip(labels, facts["labels"], strict=True) if target]
-    thresholds = {
-        label: float(value) if math.isfinite(value) else 0.5
-        for label, value in zip(labels, facts["op_threshs"], strict=True)
-        if label in known
-    }
+def _densenet(state: Mapping[str, torch.Tensor]) -> tuple[Any, Any]:
+    """Return features with their last ReLU, and the classifier; RuntimeError when the weights do not fit."""
+    import torchxrayvision.models as xrv
+    from torch.nn import ReLU, Sequential
+
+    model = xrv.DenseNet(weights=None)
+    model.load_state_dict(state)
+    model.eval().requires_grad_(requires_grad=False)
+    return Sequential(model.features, ReLU()), model.classifier
+
+
+def _resnet(state: Mapping[str, torch.Tensor]) -> tuple[Any, Any]:
+    """Return the four layers and the classifier of torchvision's ResNet-50 with one input channel."""
+    from torch.nn import Conv2d, Sequential
+    from torchvision.models import resnet50
+
+    model = resnet50(weights=None, num_classes=len(LABELS))
+    model.conv1 = Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+    model.eval().requires_grad_(requires_grad=False)
+    parts = (model.conv1, model.bn1, model.relu, model.maxpool, model.layer1, model.layer2, model.layer3, model.layer4)
+    return Sequential(*parts), model.fc
+
+
+def _card(name: str, facts: Mapping[str, Any]) -> ModelCard:
+    resnet = "resnet" in name
     return ModelCard(
         name=name,
         version=name.removeprefix("xrv:"),
         task=IMAGE_TASK,
-        input_size=SIZE,
+        input_size=facts["size"],
         value_range=(-RANGE, RANGE),
         polarity="air dark",
         normalisation="centre crop, antialiased resize, [0, 1] to [-1024, 1024], unit length",
-        dimension=DIMENSION,
-        labels=labels,
-        trained=tuple(known),
+        dimension=2048 if resnet else 1024,
+        labels=LABELS,
+        trained=tuple(label for label in LABELS if label in facts["thresholds"]),
         licence="Apache-2.0",
         source="torchxrayvision",
-        sha256=sha256_of(path),
-        size_bytes=path.stat().st_size,
-        data=str(facts.get("description", "")),
-        thresholds=thresholds,
+        url=facts["url"],
+        data=facts["data"],
+        thresholds=facts["thresholds"],
+        regions="class activation map of the last layer, exact; boxes around half of its maximum",
         limits=(
             "Research use: not a medical device, not for diagnosis.",
             "Scores are not calibrated probabilities; compare each with its own threshold.",
+            "torchxrayvision's own outputs are rescaled so that each operating point lies at 0.5: "
+            "those are no probabilities either.",
             "Frontal views only: findings of lateral views are masked.",
+            "What lies outside the centre square of the image is not seen.",
         ),
     )

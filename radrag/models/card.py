@@ -39,11 +39,17 @@ class ModelCard:
         polarity: ``air dark`` for radiographs as displayed; empty for text.
         normalisation: how an image or text is prepared and how the vector is scaled.
         dimension: of the vectors.
-        labels: findings reported for each image, in order.
+        labels: findings reported for each image, in order; empty for encoders that only embed.
         trained: the labels that the model was really trained for.
+        views: the projections it was trained on (``PA``, ``AP``, ``LATERAL``); empty when that is not known.
         thresholds: label → probability from which the finding counts as present.
+        calibrated: whether the findings' probabilities are calibrated; otherwise they are scores, each to be
+            compared with its own threshold and nothing else.
+        regions: how a finding's region is found; empty when the model gives none.
+        shared_space: vectors of two models with the same non-empty value can be compared, image with text.
         licence: SPDX name of the weights' terms.
         source: where the weights come from.
+        url: address of the weights file, for ``radrag models pull``; empty when nothing is fetched.
         sha256: of the weights file, hex; empty when any file of the architecture is accepted.
         size_bytes: of the weights file.
         data: what it was trained on.
@@ -66,7 +72,12 @@ class ModelCard:
     source: str
     sha256: str = ""
     size_bytes: int = 0
+    url: str = ""
     data: str = ""
+    views: tuple[str, ...] = ("PA", "AP")
+    calibrated: bool = False
+    regions: str = ""
+    shared_space: str = ""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     n: Mapping[str, int] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -109,7 +120,7 @@ class ModelCard:
                 f"Model card {values.get('name', '?')!r}: missing or unknown fields {', '.join(wrong)}.",
                 hint="Use the card that came with the weights.",
             )
-        tuples = ("value_range", "labels", "trained", "limits")
+        tuples = ("value_range", "labels", "trained", "views", "limits")
         fields: dict[str, Any] = {name: tuple(value) if name in tuples else value for name, value in values.items()}
         return cls(**fields)
 

@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from radrag.errors import UsageError
+from radrag.models.card import ModelCard
 
 IMAGE_TASK = "image-encoder"
 TEXT_TASK = "text-encoder"
 
 XRV = "radrag.encoders.xrv:XrvEncoder"
+HUGGING_FACE = "hf:"
+"""Prefix of a local folder or hub name; such models need no entry."""
+_HUGGING_FACE = {
+    IMAGE_TASK: "radrag.encoders.huggingface:HuggingFaceImageEncoder",
+    TEXT_TASK: "radrag.encoders.huggingface_text:HuggingFaceTextEncoder",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +46,18 @@ class Entry:
         module, _, name = self.target.partition(":")
         return getattr(importlib.import_module(module), name)
 
+    def card(self) -> ModelCard:
+        """Return what is known of the model without its weights; loads no torch.
+
+        For models that do not ship their weights, SHA-256 and size are empty until a file is given.
+        """
+        card: ModelCard = self.load_class().card_of(self.name)
+        return card
+
 
 def _xrv(name: str, about: str) -> Entry:
-    return Entry(f"xrv:{name}", IMAGE_TASK, XRV, shipped=False, about=f"torchxrayvision DenseNet-121, {about}")
+    kind = "DenseNet-121" if name.startswith("densenet121") else "ResNet-50"
+    return Entry(f"xrv:{name}", IMAGE_TASK, XRV, shipped=False, about=f"torchxrayvision {kind}, {about}")
 
 
 _ENTRIES = (
@@ -59,6 +75,7 @@ _ENTRIES = (
     _xrv("densenet121-res224-chex", "CheXpert"),
     _xrv("densenet121-res224-mimic_nb", "MIMIC-CXR, NegBio labels"),
     _xrv("densenet121-res224-mimic_ch", "MIMIC-CXR, CheXpert labels"),
+    _xrv("resnet50-res512-all", "five public sets, 512 pixels"),
     Entry(
         "minilm",
         TEXT_TASK,
@@ -80,7 +97,7 @@ def entry(name: str, task: str = "") -> Entry:
     """Return the registry's entry of that name.
 
     Args:
-        name: registered name, exactly.
+        name: registered name, exactly; or ``hf:`` and a folder or hub name, which needs a task.
         task: when given, the entry must be of this task.
 
     Raises:
@@ -89,7 +106,12 @@ def entry(name: str, task: str = "") -> Entry:
     found = REGISTRY.get(name)
     if found is not None and task in ("", found.task):
         return found
+    if name.startswith(HUGGING_FACE) and task:
+        return Entry(name, task, _HUGGING_FACE[task], shipped=False, about="Hugging Face model")
     valid = names(task)
     near = difflib.get_close_matches(name, valid, n=1)
     guess = f" Did you mean {near[0]!r}?" if near else ""
-    raise UsageError(f"Unknown {task or 'model'} {name!r}.{guess}", hint=f"Valid names: {', '.join(valid)}.")
+    raise UsageError(
+        f"Unknown {task or 'model'} {name!r}.{guess}",
+        hint=f"Valid names: {', '.join(valid)}, hf:FOLDER, hf:OWNER/NAME.",
+    )
