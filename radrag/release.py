@@ -55,6 +55,6 @@ def require_release(
     if found:
         named = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
         raise RestrictedData(
-            f"The terms of {named} forbid passing text or pixels on; the destination is {destination.value}.",
+            f"The terms of {named} forbid passing text or pixels on; the destination is {destination}.",
             hint="Use a generator that runs in this process, or a workspace without the restricted corpus.",
         )

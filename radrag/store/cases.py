@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, tuple_, update
@@ -13,7 +14,7 @@ from radrag.errors import CorpusError, ReportError
 from radrag.store.canonical import case_sha256, utc_now
 from radrag.store.rows import Rows, chunks, finding_row, image_row, write
 from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, RejectionRow, SectionRow, SentenceRow
-from radrag.store.values import AddReport, Arrival, CorpusInfo, Rejection
+from radrag.store.values import UNSTORABLE, AddReport, Arrival, CorpusInfo, Rejection
 
 Checked = tuple[Arrival, str]
 """An arrival with the checksum of its content."""
@@ -85,7 +86,11 @@ def finish_corpus(session: Session, name: str, run: str) -> None:
 
 def put_rejections(session: Session, corpus: str, rejections: Iterable[Rejection], run: str) -> None:
     """Keep what an addition could not take, once an item and code."""
-    unique = {(rejection.item, rejection.code): rejection for rejection in rejections}
+    storable = (
+        replace(one, item=UNSTORABLE.sub("\ufffd", one.item), message=UNSTORABLE.sub("\ufffd", one.message))
+        for one in rejections
+    )
+    unique = {(rejection.item, rejection.code): rejection for rejection in storable}
     if not unique:
         return
     for part in chunks(list(unique)):
@@ -104,16 +109,25 @@ def put_rejections(session: Session, corpus: str, rejections: Iterable[Rejection
 def put_cases(session: Session, batch: Sequence[Checked]) -> AddReport:
     """Write checked cases, each with its checksum; equal repeats count as unchanged.
 
+    A case that is there as restricted stays so, whatever the new one says.
+
     Raises:
         CorpusError: another corpus has a case of this id.
     """
     unique = {item[0].case.case_id: item for item in batch}
     known: dict[str, Any] = {}
     for part in chunks(unique):
-        found = select(CaseRow.case_id, CaseRow.id, CaseRow.content_sha256, CaseRow.source_sha256, CaseRow.corpus)
+        found = select(
+            CaseRow.case_id, CaseRow.id, CaseRow.content_sha256, CaseRow.source_sha256, CaseRow.corpus,
+            CaseRow.restricted,
+        )  # fmt: skip
         for row in session.execute(found.where(CaseRow.case_id.in_(part))):
-            if row.corpus != unique[row.case_id][0].case.corpus:
+            arrival, _ = unique[row.case_id]
+            if row.corpus != arrival.case.corpus:
                 raise CorpusError(f"Case {row.case_id!r} is already in corpus {row.corpus!r}.")
+            if row.restricted and not arrival.case.restricted:
+                case = replace(arrival.case, restricted=True)
+                unique[row.case_id] = replace(arrival, case=case), case_sha256(case, arrival.sentences)
             known[row.case_id] = row
     fresh = [item for name, item in unique.items() if name not in known]
     changed = [item for name, item in unique.items() if name in known and known[name].content_sha256 != item[1]]

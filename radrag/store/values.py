@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from radrag.domain import Case, Sentence, StudyImage, View
 
 PRELIMINARY = "preliminary"  # status of a draft that no reader has signed
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no database keeps in a text: NUL, and halves of surrogate pairs (as in file names that are not Unicode)."""
 
 
 @dataclass(frozen=True, slots=True)
