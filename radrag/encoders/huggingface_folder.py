@@ -104,7 +104,8 @@ def load_network(folder: Path, *, model_type: str = "") -> tuple[Any, Any]:
     values = read_json(folder / CONFIG)
     kind = model_type or str(values.get("model_type", ""))
     try:
-        config = AutoConfig.for_model(kind, **{key: value for key, value in values.items() if key != "model_type"})
+        with _quiet():
+            config = AutoConfig.for_model(kind, **{key: value for key, value in values.items() if key != "model_type"})
         network_class: Any = MODEL_MAPPING[type(config)]
     except (KeyError, ValueError, TypeError) as error:
         raise WeightsError(

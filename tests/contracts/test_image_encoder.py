@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from safetensors.torch import save_file
+from tiny_models import save_clip, save_dinov2, save_siglip, save_vit
 
 from radrag.domain import View
 from radrag.encoders import ImageEncoder, load_image_encoder
@@ -84,9 +85,26 @@ class ImageEncoderContract:
                 assert math.isnan(finding.probability)
                 assert not finding.positive
 
+    def test_regions_are_boxes_inside_the_image_of_findings_that_count(self, encoder):
+        images = [picture(0), picture(1, 200, 400)]
+        encoding = encoder.encode(images)
+        assert len(encoding.activations) in {0, 2}
+        for number, (image, findings) in enumerate(zip(images, encoding.findings, strict=True)):
+            for finding in findings:
+                if finding.region is None:
+                    continue
+                x0, y0, x1, y1 = finding.region
+                assert finding.positive
+                assert 0 <= x0 < x1 <= image.shape[1]
+                assert 0 <= y0 < y1 <= image.shape[0]
+                heat = encoding.activations[number][finding.label].heat_map()
+                assert heat.shape == image.shape
+                assert heat.dtype == np.float32
+                assert 0 <= heat.min() < heat.max() <= 1
+
     def test_lateral_findings_are_masked_but_the_vector_is_there(self, encoder):
         frontal, lateral = encoder.encode([picture(0)] * 2, [View.PA, View.LATERAL]).findings
-        assert any(finding.trained for finding in frontal)
+        assert any(finding.trained for finding in frontal) == bool(encoder.card.trained)
         assert tuple(finding.label for finding in lateral) == encoder.card.labels
         assert not any(finding.trained or finding.positive for finding in lateral)
         assert all(math.isnan(finding.probability) for finding in lateral)
@@ -123,6 +141,13 @@ class TestStarter(ImageEncoderContract):
     @classmethod
     def encoder(cls):
         return load_image_encoder("starter")
+
+
+class TestHuggingFace(ImageEncoderContract):
+    @pytest.fixture(scope="class", params=[save_vit, save_dinov2, save_clip, save_siglip])
+    @classmethod
+    def encoder(cls, request, tmp_path_factory):
+        return load_image_encoder(f"hf:{request.param(tmp_path_factory.mktemp('model'))}")
 
 
 class TestXrv(ImageEncoderContract):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tiny_models import save_bert, save_clip, save_cxr_bert, save_sentence_transformer, save_siglip
 
 from radrag.encoders import TextEncoder, load_text_encoder
 from radrag.errors import UsageError
@@ -41,12 +42,6 @@ class TextEncoderContract:
         for number, text in enumerate(TEXTS):
             np.testing.assert_allclose(encoder.encode([text])[0], together[number], atol=1e-5)
 
-    def test_like_meanings_lie_closer_than_unlike_ones(self, encoder):
-        effusion, fluid, fracture = encoder.encode(
-            ["There is a pleural effusion.", "Fluid in the pleural space.", "Old rib fracture on the right."]
-        )
-        assert effusion @ fluid > effusion @ fracture
-
     def test_one_string_is_refused(self, encoder):
         with pytest.raises(UsageError, match="list of texts"):
             encoder.encode("No effusion.")
@@ -61,3 +56,17 @@ class TestMiniLM(TextEncoderContract):
     @classmethod
     def encoder(cls, tmp_path_factory):
         return load_text_encoder("minilm", cache=tmp_path_factory.mktemp("cache"))
+
+    def test_like_meanings_lie_closer_than_unlike_ones(self, encoder):
+        effusion, fluid, fracture = encoder.encode(
+            ["There is a pleural effusion.", "Fluid in the pleural space.", "Old rib fracture on the right."]
+        )
+        assert effusion @ fluid > effusion @ fracture
+
+
+class TestHuggingFace(TextEncoderContract):
+    @pytest.fixture(scope="class", params=[save_bert, save_cxr_bert, save_clip, save_siglip, save_sentence_transformer])
+    @classmethod
+    def encoder(cls, request, tmp_path_factory):
+        folder = request.param(tmp_path_factory.mktemp("model"))
+        return load_text_encoder(f"hf:{folder}", cache=folder / "cache")
