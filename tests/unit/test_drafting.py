@@ -9,13 +9,15 @@ from fakes import hit, image_finding, sentence
 
 from radrag.dicom.geometry import Geometry
 from radrag.dicom.read import LoadedImage, LoadedStudy
-from radrag.domain import DraftWarning, Status, Study, StudyImage, View
+from radrag.domain import Case, DraftWarning, Status, Study, StudyImage, View
 from radrag.drafting import Drafter, combine
-from radrag.errors import RefusalCode, StudyRefused
+from radrag.errors import RefusalCode, RestrictedData, StudyRefused
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GeneratorCard
 from radrag.grounding.verify import Verifier
 from radrag.reports.findings import default_labeler
 from radrag.reports.screening import is_comparison
+from radrag.store.repository import Store
+from radrag.store.values import CorpusInfo
 
 SHA = "ab" * 32
 EVIDENCE = {
@@ -45,10 +47,10 @@ class Retriever:
 
 
 class Generator:
-    card = GeneratorCard("fake", "1", SHA, {"a": 1})
-
-    def __init__(self, *texts):
+    def __init__(self, *texts, remote=False):
+        self.card = GeneratorCard("fake", "1", SHA, {"a": 1}, remote=remote)
         self.texts = texts
+        self.request = None
 
     def generate(self, request):
         self.request = request
@@ -69,17 +71,32 @@ def study(*views, refusals=(), **values):
     return LoadedStudy(Study("1", tuple(one.image for one in images), **values), images, tuple(refusals))
 
 
-def draft(*texts, of=None):
-    drafter = Drafter(
+class NoTerms:
+    """Nothing is restricted."""
+
+    def restricted_cases(self, case_ids):
+        return frozenset()
+
+    def restricted_images(self, images):
+        return frozenset()
+
+
+def make(generator, terms, hits=5):
+    return Drafter(
         encoder=Encoder(image_finding("Pleural Effusion", 0.9)),
         retriever=Retriever(),
         sentences_of=lambda cases: EVIDENCE,
-        generator=Generator(*texts),
+        generator=generator,
         verifier=Verifier(default_labeler().label_text),
         is_comparison=is_comparison,
-        hits=5,
+        terms=terms,
+        hits=hits,
         seed=3,
     )
+
+
+def draft(*texts, of=None):
+    drafter = make(Generator(*texts), NoTerms())
     return drafter.draft(of or study(View.PA)), drafter
 
 
@@ -145,3 +162,89 @@ def test_views_are_averaged_where_the_encoder_was_trained_for_them():
     merged = combine([frontal, other])
     assert [finding.probability for finding in merged] == pytest.approx([0.4, 0.8])
     assert all(finding.trained for finding in merged)
+
+
+class TestTheGate:
+    """Evidence of the hits ``c:1`` and ``c:2``, images of the study: with a real store that knows their terms."""
+
+    @pytest.fixture
+    def store(self):
+        with Store.open("sqlite://") as opened:
+            yield opened
+
+    def put(self, store, *numbers, restricted, corpus="c", image=None, mark_corpus=True):
+        cases = [
+            Case(f"{corpus}:{number}", corpus, "", (image,) if image else (), {}, restricted=restricted)
+            for number in numbers
+        ]
+        info = CorpusInfo(corpus, restricted=restricted and mark_corpus)
+        store.add_cases([(case, ()) for case in cases], corpus=info)
+
+    def refused(self, store, *, of=None, hits=5):
+        generator = Generator("There is a pleural effusion.", remote=True)
+        with pytest.raises(RestrictedData) as error:
+            make(generator, store, hits).draft(of or study(View.PA))
+        assert generator.request is None  # nothing was asked of the remote generator
+        message = f"{error.value} {error.value.hint}"
+        for text in ("effusion", "fracture"):
+            assert text not in message.lower()
+        return message
+
+    def passes(self, store, *, remote=True, of=None, hits=5):
+        generator = Generator("There is a pleural effusion.", remote=remote)
+        drafted = make(generator, store, hits).draft(of or study(View.PA))
+        assert generator.request is not None
+        return drafted
+
+    def test_evidence_of_restricted_cases_stays_here(self, store):
+        self.put(store, 1, 2, restricted=True)
+        assert "c:1" in self.refused(store)
+        assert self.passes(store, remote=False).sentences[0].links
+
+    @pytest.mark.parametrize("mark_corpus", [True, False])
+    def test_one_restricted_hit_among_free_ones_is_enough_wherever_it_ranks(self, store, mark_corpus):
+        self.put(store, 1, restricted=False)
+        self.put(store, 2, restricted=True, mark_corpus=mark_corpus)
+        self.refused(store)
+
+    def test_a_restricted_case_that_was_not_retrieved_does_not_matter(self, store):
+        self.put(store, 1, restricted=False)
+        self.put(store, 2, restricted=True, mark_corpus=False)
+        self.passes(store, hits=1)
+
+    def test_a_corpus_marked_later_or_added_again_as_free_stays_here(self, store):
+        self.put(store, 1, 2, restricted=False)
+        self.passes(store)
+        store.begin_addition(CorpusInfo("c", restricted=True))
+        self.refused(store)
+        self.put(store, 1, 2, restricted=False)
+        self.refused(store)
+        store.remove_corpus("c")
+        self.passes(store)
+
+    @pytest.mark.parametrize(
+        "held",
+        [
+            StudyImage("1.0", View.PA, 4, 4),
+            StudyImage("9.9", View.PA, 4, 4, "/elsewhere/other.png", pixel_sha256=SHA),
+        ],
+        ids=["same UID", "same pixels"],
+    )
+    def test_a_study_whose_image_a_restricted_case_holds_stays_here(self, store, held):
+        self.put(store, 1, 2, restricted=False)
+        self.put(store, 1, restricted=True, corpus="other", image=held)
+        assert "other:1" in self.refused(store)
+        self.passes(store, remote=False)
+
+    def test_any_image_of_the_study_counts_and_another_study_is_free(self, store):
+        self.put(store, 1, restricted=True, corpus="other", image=StudyImage("1.1", View.PA, 4, 4))
+        self.refused(store, of=study(View.PA, View.LATERAL))
+        self.passes(store, of=study(View.PA))
+
+    @pytest.mark.parametrize("remote", [1, "no", object()])
+    def test_a_card_that_says_anything_but_no_counts_as_remote(self, store, remote):
+        self.put(store, 1, 2, restricted=True)
+        generator = Generator("There is a pleural effusion.", remote=remote)
+        with pytest.raises(RestrictedData):
+            make(generator, store).draft(study(View.PA))
+        assert generator.request is None
