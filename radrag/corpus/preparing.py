@@ -15,7 +15,7 @@ from radrag.domain import Case, StudyImage, View
 from radrag.errors import RefusalCode, StudyRefused
 from radrag.reports.findings import VERSION, default_labeler
 from radrag.store.canonical import case_sha256
-from radrag.store.values import Arrival
+from radrag.store.values import UNSTORABLE, Arrival
 
 _CODES = {
     RefusalCode.NOT_FOUND: RejectionCode.MISSING_IMAGE,
@@ -60,13 +60,19 @@ class Preparer:
         return digest.hexdigest()
 
     def __call__(self, task: Sequence[Waiting]) -> tuple[list[Arrival], list[Rejection]]:
-        """Prepare some cases. An image that cannot be read is left out of its case, with a rejection.
+        """Prepare some cases; one with text that cannot be stored is rejected.
+
+        An image that cannot be read is left out of its case, with a rejection.
 
         Such a case gets no source checksum: the next addition looks at it again, since the file may be there by then.
         """
         arrivals: list[Arrival] = []
         rejections: list[Rejection] = []
         for waiting in task:
+            if not _can_be_stored(waiting.case):
+                message = "a text of the case holds a NUL or half a surrogate pair, which no database keeps."
+                rejections.append(Rejection(RejectionCode.BAD_VALUE, waiting.case.case_id, message))
+                continue
             case, rejected = self._with_images(waiting.case) if self.read_images else (waiting.case, [])
             if waiting.stored is not None:
                 case = merge(waiting.stored, case, self.merge)
@@ -85,10 +91,21 @@ class Preparer:
                 code = _CODES.get(RefusalCode(refusal.code), RejectionCode.UNREADABLE_IMAGE)
                 message = f"{refusal.reason} [{refusal.code}] The rest of {case.case_id} was added."
                 rejections.append(Rejection(code, self._item(image.path), message))
+            except OSError as error:  # before the file is opened: too long a name, a folder that is closed to us
+                message = f"the file cannot be reached ({error.strerror}). The rest of {case.case_id} was added."
+                rejections.append(Rejection(RejectionCode.UNREADABLE_IMAGE, self._item(image.path), message))
         return replace(case, images=tuple(images)), rejections
 
     def _item(self, path: str) -> str:
         return os.path.relpath(path, self.root) if self.root else Path(path).name
+
+
+def _can_be_stored(case: Case) -> bool:
+    texts = [case.case_id, case.patient_key, case.licence, case.split, case.sex, case.studied_at, *case.labels]
+    texts += [*case.sections, *case.sections.values()]
+    for image in case.images:
+        texts += [image.sop_instance_uid, image.path, image.acquired_at]
+    return not any(map(UNSTORABLE.search, texts))
 
 
 def _completed(image: StudyImage) -> StudyImage:
