@@ -34,10 +34,27 @@ def test_a_model_of_another_task_is_not_offered():
     assert "minilm" not in caught.value.hint
 
 
+def test_every_entry_has_a_card_without_weights():
+    for name in registry.names():
+        entry = registry.entry(name)
+        card = entry.card()
+        assert (card.name, card.task) == (name, entry.task)
+        assert bool(card.sha256) == entry.shipped
+        assert set(card.trained) == set(card.thresholds)
+
+
+@pytest.mark.parametrize("task", [registry.IMAGE_TASK, registry.TEXT_TASK])
+def test_hugging_face_names_need_no_entry_but_a_task(task):
+    assert callable(registry.entry("hf:owner/name", task).load_class().load)
+    with pytest.raises(UsageError, match="hf:FOLDER"):
+        registry.entry("hf:owner/name")
+
+
 def test_importing_encoders_loads_nothing_heavy():
     code = (
         "import sys, radrag.encoders, radrag.encoders.starter, radrag.encoders.text, radrag.encoders.xrv, "
-        "radrag.models.weights, radrag.encoders.preprocessing;"
+        "radrag.encoders.huggingface, radrag.encoders.huggingface_text, radrag.encoders.studies, "
+        "radrag.models.weights, radrag.models.pull, radrag.encoders.preprocessing;"
         "print([m for m in ('torch', 'timm', 'transformers', 'torchxrayvision', 'safetensors') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
