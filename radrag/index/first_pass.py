@@ -26,20 +26,23 @@ FEWEST = 2_000
 KEPT = 0.85
 """Share of the squared length that the shortened vectors keep."""
 
-BUILD_EFFORT = 80
+BUILD_EFFORT = 200
 """Candidates looked at for each vertex's links while the graph is built (efConstruction)."""
 
 EFFORTS: Mapping[str, tuple[int, ...]] = {
     FP16: (0,),
     SQ8: (0,),
-    HNSW: (32, 48, 64, 96, 128, 192, 256, 384, 512, 1024),  # efSearch
+    HNSW: (64, 96, 128, 192, 256, 384, 512, 1024),  # efSearch
     IVFPQ: (4, 8, 16, 32, 64, 128, 256, 512, 1024),  # nprobe
 }
-WIDER = {IVFPQ: 3}
+WIDER = {IVFPQ: 8}
 """Candidates that are scored for one that is wanted, where the first pass is coarse."""
 
 TARGET = 0.995
 """Recall@10 that the effort is set for. A stored vector is found a little more easily than a new one: 0.99 is meant."""
+
+WORTH = 0.001
+"""A further step of effort that gains less recall than this is not taken."""
 
 PROBES, SAMPLE, CHUNK, SEED = 200, 65_536, 32_768, 0
 
@@ -66,14 +69,15 @@ class FirstPass:
         """How many rows it knows."""
         return int(self._index.ntotal)
 
-    def candidates(self, queries: np.ndarray, count: int, effort: int | None = None) -> np.ndarray:
+    def candidates(self, queries: np.ndarray, count: int, effort: int = 0) -> np.ndarray:
         """Return row numbers int64 [q, m] of candidates for each query float32 [q, d]; -1 where there are fewer."""
         count = min(count * WIDER.get(self.kind, 1), self.covered)
         rows = self._index.search(queries, count, params=self._search_parameters(effort or self.effort, count))[1]
         return np.asarray(rows)
 
     def _search_parameters(self, effort: int, count: int) -> Any:
-        key = max(effort, count) if self.kind == HNSW else effort
+        # The effort was set for ten neighbours; to find more as surely, the graph must be searched as much deeper.
+        key = max(effort, count, effort * count // (10 + SPARE)) if self.kind == HNSW else effort
         if self.kind not in (HNSW, IVFPQ):
             return None
         if key not in self._parameters:
@@ -115,14 +119,16 @@ class FirstPass:
         scores = np.where(found == probes[:, None], -np.inf, scores)
         tenth = np.sort(scores, axis=1)[:, -10] - TIE  # whatever scores as much counts: reports repeat each other
         for effort in EFFORTS[self.kind]:
-            self.effort = effort
-            given = self.candidates(queries, 11 + SPARE, effort)
+            given = self.candidates(queries, 10 + SPARE, effort)
             shares = [
                 np.count_nonzero(rows.take(near[(near >= 0) & (near != probe)]) @ query >= least)
                 for query, near, probe, least in zip(queries, given, probes, tenth, strict=True)
             ]
-            self.recall = float(np.minimum(shares, 10).mean() / 10)
-            if self.recall >= TARGET:
+            recall = float(np.minimum(shares, 10).mean() / 10)
+            if recall < self.recall + WORTH:
+                break
+            self.effort, self.recall = effort, recall
+            if recall >= TARGET:
                 break
 
     def write(self, path: Path) -> None:

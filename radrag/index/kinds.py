@@ -9,10 +9,10 @@ KINDS = (FLAT, FP16, SQ8, HNSW, IVFPQ)
 SCANS = (FLAT, FP16, SQ8)
 """Kinds that look at every vector; the others look at a part of them, and need unit vectors."""
 
-SCAN_LIMIT = 16_000_000
-"""Largest rows × dimension that is scanned: 31,250 vectors of 512, about 6 ms a query on one core (docs/indexes.md)."""
+SCAN_LIMIT = 4_000_000
+"""Largest rows × dimension that is scanned: 7,812 vectors of 512, about 1 ms a query on one core (docs/indexes.md)."""
 
-LINKS = 32
+LINKS = 16
 """Neighbours a vertex keeps in the graph; twice that on its lowest level."""
 
 
