@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.eval_retrieval import retrieval
 from radrag.cli.output import JSON_OPTION, emit, progress, table
 from radrag.settings import Settings
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Score parts of radrag against references and trivial baselines."""
+
+
+command.add_command(retrieval)
 
 
 @command.command()
