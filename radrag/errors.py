@@ -20,7 +20,10 @@
 A message says what was wrong, where, and what to do. Messages never carry patient names, ids or dates.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
+from typing import Any
 
 
 class RadragError(Exception):
@@ -40,6 +43,16 @@ class RadragError(Exception):
     def __str__(self) -> str:
         message = super().__str__()
         return f"{message} {self.hint}".strip() if self.hint else message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes whole, whatever the subclass's constructor takes."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[RadragError], arguments: tuple[Any, ...], state: dict[str, Any]) -> RadragError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class UsageError(RadragError):

@@ -14,7 +14,7 @@ from radrag.corpus.preparing import Preparer, Waiting
 from radrag.corpus.workers import default_workers, in_order
 from radrag.errors import UsageError
 from radrag.store.repository import Store
-from radrag.store.values import AddReport, Arrival
+from radrag.store.values import UNSTORABLE, AddReport, Arrival
 
 TASK = 64
 """Cases that travel to a worker at once."""
@@ -114,8 +114,14 @@ class _Addition:
         """Yield what is to be prepared, a group at a time; rejections of the reader are noted on the way."""
         group: list[Waiting] = []
         for item in self._collection.items:
+            if len(self._rejections) >= BATCH:
+                self.write()
             if isinstance(item, Rejection):
                 self._rejections.append(item)
+                continue
+            if UNSTORABLE.search(item.case_id):
+                message = "the id holds a NUL or a character that is none; the case was left out."
+                self._rejections.append(Rejection(RejectionCode.BAD_VALUE, item.case_id, message))
                 continue
             waiting = Waiting(item, self.preparer.source_sha256(item))
             if self._is_first(waiting):

@@ -24,12 +24,14 @@ def check_case(case: Case, sentences: Sequence[Sentence], corpus: CorpusInfo) ->
     """Refuse a case whose parts do not fit together.
 
     Raises:
-        CorpusError: it belongs to another corpus, or a restricted corpus holds a case not marked so.
+        CorpusError: it belongs to another corpus or is not named after its own, or a restricted corpus holds a case not marked so.
         ReportError: a sentence is of another case, of no section, a second of its number, or not
             ``sections[section][start:end]``; or a finding lies outside its section.
     """
     if case.corpus != corpus.name:
         raise CorpusError(f"Case {case.case_id!r} says corpus {case.corpus!r}, but is added to {corpus.name!r}.")
+    if not case.case_id.startswith(f"{corpus.name}:"):
+        raise CorpusError(f"Case {case.case_id!r} is not named after its corpus: {corpus.name}:…")
     if corpus.restricted and not case.restricted:
         raise CorpusError(
             f"Case {case.case_id!r} is not marked restricted, but its corpus {corpus.name!r} is.",
@@ -110,9 +112,6 @@ def put_cases(session: Session, batch: Sequence[Checked]) -> AddReport:
     """Write checked cases, each with its checksum; equal repeats count as unchanged.
 
     A case that is there as restricted stays so, whatever the new one says.
-
-    Raises:
-        CorpusError: another corpus has a case of this id.
     """
     unique = {item[0].case.case_id: item for item in batch}
     known: dict[str, Any] = {}
@@ -123,8 +122,6 @@ def put_cases(session: Session, batch: Sequence[Checked]) -> AddReport:
         )  # fmt: skip
         for row in session.execute(found.where(CaseRow.case_id.in_(part))):
             arrival, _ = unique[row.case_id]
-            if row.corpus != arrival.case.corpus:
-                raise CorpusError(f"Case {row.case_id!r} is already in corpus {row.corpus!r}.")
             if row.restricted and not arrival.case.restricted:
                 case = replace(arrival.case, restricted=True)
                 unique[row.case_id] = replace(arrival, case=case), case_sha256(case, arrival.sentences)

@@ -16,7 +16,16 @@ from radrag.store.base import Base
 from radrag.store.canonical import case_sha256
 from radrag.store.engine import Database
 from radrag.store.rows import chunks, finding_of, image_of
-from radrag.store.tables import CaseImageRow, CaseRow, CorpusRow, FindingRow, RejectionRow, SectionRow, SentenceRow
+from radrag.store.tables import (
+    AuditRow,
+    CaseImageRow,
+    CaseRow,
+    CorpusRow,
+    FindingRow,
+    RejectionRow,
+    SectionRow,
+    SentenceRow,
+)
 from radrag.store.values import CorpusSummary, ImageRecord, Rejection
 
 CASES, IMAGES, SECTIONS, SENTENCES, FINDINGS = (
@@ -37,6 +46,11 @@ CASE_COLUMNS = (
     CASES.c.age,
     CASES.c.studied_at,
 )
+
+
+_RESTRICTED = or_(CASES.c.restricted, CorpusRow.restricted)
+REMOVED = "corpus.removed"
+"""Audit event of a removal; its payload says whether the corpus was restricted."""
 
 
 def corpora(session: Session) -> list[CorpusSummary]:
@@ -82,6 +96,13 @@ def remove_corpus(session: Session, name: str) -> int:
     count = session.scalar(select(func.count()).select_from(CaseRow).where(CaseRow.corpus == name)) or 0
     session.execute(delete(CorpusRow).where(CorpusRow.name == name))
     return count
+
+
+def is_restricted(session: Session, name: str) -> bool:
+    """Return whether a corpus, or any case of it, is restricted."""
+    marked = select(CASES.c.id).join(CorpusRow, CorpusRow.name == CASES.c.corpus).where(_RESTRICTED)
+    whole = session.scalar(select(CorpusRow.restricted).where(CorpusRow.name == name))
+    return bool(whole) or session.scalar(marked.where(CASES.c.corpus == name).limit(1)) is not None
 
 
 def count_cases(session: Session, corpus: str | None) -> int:
@@ -132,16 +153,22 @@ def images_of(session: Session, heads: Sequence[Head]) -> list[ImageRecord]:
     ]
 
 
-_RESTRICTED = or_(CASES.c.restricted, CorpusRow.restricted)
-
-
 def restricted_cases(session: Session, case_ids: Iterable[str]) -> frozenset[str]:
     """Return the ids among ``case_ids`` whose case or corpus is restricted."""
-    query = select(CASES.c.case_id).join(CorpusRow, CorpusRow.name == CASES.c.corpus).where(_RESTRICTED)
-    found: set[str] = set()
-    for part in chunks(dict.fromkeys(case_ids)):
-        found.update(session.scalars(query.where(CASES.c.case_id.in_(part))))
-    return frozenset(found)
+    query = select(CASES.c.case_id, _RESTRICTED.label("restricted"))
+    query = query.join(CorpusRow, CorpusRow.name == CASES.c.corpus)
+    wanted = list(dict.fromkeys(case_ids))
+    marks: dict[str, bool] = {}
+    for part in chunks(wanted):
+        marks.update((row.case_id, row.restricted) for row in session.execute(query.where(CASES.c.case_id.in_(part))))
+    gone = _removed_restricted(session) if len(marks) < len(wanted) else frozenset()
+    return frozenset(name for name in wanted if marks.get(name, name.partition(":")[0] in gone))
+
+
+def _removed_restricted(session: Session) -> frozenset[str]:
+    """Return the names of restricted corpora that were removed: drafts made before still quote them."""
+    payloads = session.scalars(select(AuditRow.payload).where(AuditRow.what == REMOVED))
+    return frozenset(payload["corpus"] for payload in payloads if payload.get("restricted"))
 
 
 def restricted_images(session: Session, images: Sequence[StudyImage]) -> frozenset[str]:

@@ -182,7 +182,7 @@ class TestRefusedCases:
     def test_an_id_that_another_corpus_has(self, store):
         add(store, 1)
         case, _ = sample_case(1)
-        with pytest.raises(CorpusError, match="already in corpus 'demo'"):
+        with pytest.raises(CorpusError, match="not named after its corpus: two:"):
             store.add_cases([(dataclasses.replace(case, corpus="two"), ())], corpus=CorpusInfo("two"))
         assert store.case("demo:00001") == case
 

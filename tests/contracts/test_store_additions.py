@@ -61,7 +61,7 @@ class TestBatches:
         store.begin_addition(DEMO)
         case, _ = sample_case(1, "other")
         stolen = Arrival(replace(case, corpus="demo"), ())
-        with pytest.raises(CorpusError, match="already in corpus 'other'"):
+        with pytest.raises(CorpusError, match="not named after its corpus: demo:"):
             store.write_batch(DEMO, [arrival(1), stolen], [LOST], run="a")
         assert store.rejections("demo") == []
         assert store.count_cases("demo") == 0

@@ -142,9 +142,14 @@ class TestMarks:
         store.add_cases([case("free", 1, restricted=True)], corpus=FREE)
         refused(store, Destination.EXPORT, case_ids=["free:00001"])
 
-    def test_removing_the_corpus_ends_the_restriction(self, store):
+    def test_a_removed_corpus_stays_restricted_for_drafts_that_quote_it(self, store):
         store.remove_corpus("secret")
-        require_release(store, Destination.NETWORK, case_ids=["secret:00001"], images=[held(1)])
+        refused(store, Destination.EXPORT, case_ids=["secret:00001"])
+        refused(store, Destination.EXPORT, case_ids=["secret:never-seen"])
+        require_release(store, Destination.NETWORK, case_ids=["free:00001", "free:never-seen"], images=[held(1)])
+
+    def test_cases_added_under_other_terms_after_a_removal_are_judged_by_those(self, store):
+        store.remove_corpus("secret")
         store.add_cases([case("secret", 1, restricted=False)], corpus=replace(SECRET, restricted=False))
         require_release(store, Destination.NETWORK, case_ids=["secret:00001"])
 
