@@ -24,7 +24,8 @@ def check_case(case: Case, sentences: Sequence[Sentence], corpus: CorpusInfo) ->
     """Refuse a case whose parts do not fit together.
 
     Raises:
-        CorpusError: it belongs to another corpus or is not named after its own, or a restricted corpus holds a case not marked so.
+        CorpusError: it belongs to another corpus or is not named after its own, or a restricted corpus holds a case
+            not marked so.
         ReportError: a sentence is of another case, of no section, a second of its number, or not
             ``sections[section][start:end]``; or a finding lies outside its section.
     """
@@ -116,10 +117,7 @@ def put_cases(session: Session, batch: Sequence[Checked]) -> AddReport:
     unique = {item[0].case.case_id: item for item in batch}
     known: dict[str, Any] = {}
     for part in chunks(unique):
-        found = select(
-            CaseRow.case_id, CaseRow.id, CaseRow.content_sha256, CaseRow.source_sha256, CaseRow.corpus,
-            CaseRow.restricted,
-        )  # fmt: skip
+        found = select(CaseRow.case_id, CaseRow.id, CaseRow.content_sha256, CaseRow.source_sha256, CaseRow.restricted)
         for row in session.execute(found.where(CaseRow.case_id.in_(part))):
             arrival, _ = unique[row.case_id]
             if row.restricted and not arrival.case.restricted:
