@@ -61,10 +61,9 @@ def stretch(image: FloatImage) -> FloatImage:
     low, high = np.percentile(image[::step, ::step], PERCENTILES)
     if high - low < 1e-6:
         return np.zeros_like(image)
-    scaled: FloatImage = np.clip((image - np.float32(low)) / np.float32(high - low), 0, 1).astype(
-        np.float32, copy=False
-    )
-    return scaled
+    scaled: FloatImage = image - np.float32(low)
+    scaled /= np.float32(high - low)  # in place: a fresh array of a full-size image costs as much as the arithmetic
+    return np.clip(scaled, 0, 1, out=scaled)
 
 
 def fit_square(image: FloatImage, size: int) -> tuple[torch.Tensor, Placement]:
