@@ -84,7 +84,7 @@ def radrag(vectors: np.ndarray, folder: Path, threads: int) -> Built:
     index.save(folder)
     del index
     loaded = FaissIndex.load(folder)
-    effort = open_files(folder, lambda saved: saved.values.get("effort", "every vector"))
+    header = open_files(folder, lambda saved: saved.values)
 
     def search(queries: np.ndarray, threads: int) -> Any:
         faiss.omp_set_num_threads(threads)
@@ -93,7 +93,11 @@ def radrag(vectors: np.ndarray, folder: Path, threads: int) -> Built:
     def rows(found: Any) -> np.ndarray:
         return np.array([[int(name) for name, _ in row] for row in found])
 
-    return Built([(f"{loaded.kind}, {effort}, set at build", search)], rows, size_of(folder))
+    return Built(
+        [(f"{header.get('method', loaded.kind)}, effort {header.get('effort', 'full')}, set at build", search)],
+        rows,
+        size_of(folder),
+    )
 
 
 def hnswlib(vectors: np.ndarray, folder: Path, threads: int) -> Built:

@@ -66,7 +66,7 @@ class FaissIndex:
         if self._kind == FLAT or self._rows.total < FEWEST:
             return
         if self._first is None or self._rows.total > 2 * self._first.trained:
-            self._first = FirstPass.build(self._kind, self._rows)
+            self._first = FirstPass.best(self._kind, self._rows)
         else:
             self._first.extend(self._rows)
 
@@ -115,15 +115,15 @@ class FaissIndex:
             return [self._best(s, r, fetch) for s, r in zip(scores, rows, strict=True)]
         proposed = first.candidates(queries, fetch)
         fresh_scores, fresh = self._rows.scan(queries, fetch, first.covered)
+        sure = fetch if fresh.shape[1] >= fetch else None
         found = []
         for query, near, score, row in zip(queries, proposed, fresh_scores, fresh, strict=True):
-            known = near[near >= 0]
-            exact = self._rows.take(known) @ query
-            found.append(self._best(np.concatenate([exact, score]), np.concatenate([known, row]), fetch))
+            exact = self._rows.take(near) @ query
+            found.append(self._best(np.concatenate([exact, score]), np.concatenate([near, row]), sure))
         return found
 
-    def _best(self, scores: np.ndarray, rows: np.ndarray, fetch: int) -> tuple[np.ndarray, np.ndarray]:
-        # Each source gave its own best; of all together only so many are sure to have nothing better left out.
+    def _best(self, scores: np.ndarray, rows: np.ndarray, fetch: int | None) -> tuple[np.ndarray, np.ndarray]:
+        # Each part gave its own best; of all together only so many are sure to have nothing better left out.
         order = np.argsort(-scores, kind="stable")[:fetch]
         order = order[self._rows.alive[rows[order]]]
         return scores[order], rows[order]
@@ -140,7 +140,7 @@ class FaissIndex:
         writers = self._rows.writers()
         if self._first is not None:
             values |= self._first.header()
-            writers["first.faiss"] = self._first.write
+            writers |= self._first.writers()
         replace_files(folder, values, writers)
 
     @classmethod
@@ -157,7 +157,7 @@ class FaissIndex:
         index = cls(rows.dimension, kind)
         index._rows = rows
         if "first" in saved.files:
-            index._first = FirstPass.read(saved, kind, rows)
+            index._first = FirstPass.read(saved, rows)
         if len(index) != saved.values.get("count"):
             raise BadIndex(f"{saved.folder} does not hold as many vectors as it says.", hint=REBUILD)
         return index

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from radrag.errors import BadIndex
@@ -17,6 +17,7 @@ from radrag.index.faiss_index import FaissIndex
     ),
     st.integers(1, 7),
 )
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_k_cases_by_their_best_vector_then_by_case_id(parts, k):
     for index in (ExactIndex(2), FaissIndex(2)):
         names = [part_id(case, part) for case, part in parts]

@@ -18,6 +18,7 @@ from radrag.errors import BadIndex
 from radrag.index.checks import self_recall, verify_files
 from radrag.index.exact_index import ExactIndex
 from radrag.index.faiss_index import FaissIndex
+from radrag.index.first_pass import EFFORTS
 from radrag.index.kinds import KINDS
 
 APPROXIMATE = KINDS[1:]
@@ -91,7 +92,9 @@ operations = st.lists(
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(steps=operations)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 def test_any_sequence_of_changes_gives_what_exact_search_gives(kind, steps, tmp_path_factory, monkeypatch):
     monkeypatch.setattr("radrag.index.faiss_index.FEWEST", 39)
     monkeypatch.setattr("radrag.index.faiss_index.DEEP", 1)
@@ -272,3 +275,41 @@ def test_a_loaded_index_is_mapped_and_not_read(tmp_path):
     rows, kilobytes = map(int, out.stdout.split())
     assert rows == 60_000
     assert kilobytes < 60_000 * 64 * 4 / 1024  # less than the vectors: the names are what each process keeps for itself
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivfpq"])
+def test_reports_that_repeat_each_other_hide_no_other(kind):
+    random, vectors = np.random.default_rng(0), clustered(6000)
+    copies = random.choice(6000, 2000, replace=False)
+    vectors[copies] = vectors[random.integers(0, 20, 2000)]
+    vectors[copies[:1000]] += np.float32(1e-7) * random.standard_normal((1000, 64)).astype(
+        np.float32
+    )  # encoders' noise
+    index, oracle = FaissIndex(64, kind), ExactIndex(64)
+    for one in (index, oracle):
+        one.add(names(6000), vectors)
+    index.build()
+    others = clustered(200, seed=5)
+    tenth = [found[-1][1] for found in oracle.search(others, 10)]
+    found = index.search(others, 10)
+    near = [np.mean([score >= least - 1e-5 for _, score in row]) for row, least in zip(found, tenth, strict=True)]
+    assert np.mean(near) >= 0.98
+    assert self_recall(index, 500) >= 0.99
+    index.add(names(100, start=7000), vectors[copies[:100]])
+    index.build()
+    again = index.search(vectors[copies[:1]], 2000)[0]
+    assert any(int(name[-6:]) >= 7000 for name, _ in again)
+
+
+def test_a_graph_that_misses_far_apart_clusters_gives_way_to_inverted_lists(tmp_path, monkeypatch):
+    monkeypatch.setattr("radrag.index.first_pass.FLOOR", 1.01)
+    monkeypatch.setattr("radrag.index.first_pass.TARGET", 1.01)
+    monkeypatch.setitem(EFFORTS, "hnsw", (1,))
+    monkeypatch.setitem(EFFORTS, "ivfpq", (1024,))
+    monkeypatch.setattr("radrag.index.first_pass.BUILD_EFFORT", 4)
+    index = FaissIndex(64, "hnsw")
+    index.add(names(6000), clustered(6000))
+    index.save(tmp_path)
+    header = json.loads((tmp_path / "index.json").read_text())
+    assert (header["kind"], header["method"]) == ("hnsw", "ivfpq")
+    assert self_recall(FaissIndex.load(tmp_path), 200) >= 0.99
