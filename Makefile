@@ -47,12 +47,14 @@ lint: $(VENV)/.dev  ## check format, style, types and layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/build_cli_help.py --check
+	@$(BIN)/python docs/build_model_docs.py --check
 
 bench: $(VENV)/.dev  ## measure speed against named peers
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-docs: $(VENV)/.dev  ## regenerate docs/cli.md from the help texts
+docs: $(VENV)/.dev  ## regenerate docs/cli.md and docs/models.md
 	@$(BIN)/python docs/build_cli_help.py
+	@$(BIN)/python docs/build_model_docs.py
 
 lock: $(UV)  ## resolve the lock file anew
 	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock

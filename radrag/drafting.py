@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import radrag
 from radrag.domain import Draft, DraftSentence, DraftWarning, Hit, ImageFinding, Polarity, Sentence, Status, View
+from radrag.encoders.regions import to_original
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator
 from radrag.grounding.omissions import find_omissions
 from radrag.grounding.verify import Verifier
 from radrag.release import Destination, Terms, require_release
 from radrag.reports.vocabulary import descendants, report_order
+from radrag.reports.wordings import report_names
 from radrag.retrieval.engine import Retriever
-from radrag.retrieval.query import query_from_image, report_names
+from radrag.retrieval.query import query_from_image
 
 if TYPE_CHECKING:
     from radrag.dicom.read import LoadedStudy
@@ -128,19 +130,22 @@ class Drafter:
 def look(encoder: ImageEncoder, study: LoadedStudy) -> tuple[ImageFinding, ...]:
     """Return one finding a label for the whole study: the mean over the images the encoder was trained for."""
     views = [image.image.view for image in study.images]
-    return combine(encoder.encode([image.pixels for image in study.images], views).findings)
+    found = encoder.encode([image.pixels for image in study.images], views).findings
+    return combine([to_original(one, image.geometry) for one, image in zip(found, study.images, strict=True)])
 
 
 def combine(per_image: Sequence[Sequence[ImageFinding]]) -> tuple[ImageFinding, ...]:
-    """Merge the findings of a study's images: probabilities are averaged over images the encoder was trained for."""
+    """Merge the findings of a study's images: probabilities are averaged over images the encoder was trained for.
+
+    A region is the first image's, on which it is shown: the mean of several images has no place.
+    """
     merged: list[ImageFinding] = []
     for of_label in zip(*per_image, strict=True):
         trained = [finding for finding in of_label if finding.trained]
         first = (trained or of_label)[0]
         if trained:
             mean = math.fsum(finding.probability for finding in trained) / len(trained)
-            best = max(trained, key=lambda finding: finding.probability)
-            merged.append(ImageFinding(first.label, mean, first.threshold, True, best.region))
+            merged.append(ImageFinding(first.label, mean, first.threshold, True, of_label[0].region))
         else:
             merged.append(first)
     return tuple(merged)

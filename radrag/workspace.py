@@ -45,7 +45,9 @@ class Workspace:
         """Looks at images."""
         from radrag.encoders import load_image_encoder
 
-        return load_image_encoder(self.settings.encoder, weights=self.settings.encoder_weights)
+        return load_image_encoder(
+            self.settings.encoder, weights=self.settings.encoder_weights, cache=self.settings.cache
+        )
 
     @cached_property
     def text_encoder(self) -> TextEncoder:

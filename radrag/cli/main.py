@@ -27,6 +27,7 @@ COMMANDS = {
     "corpus": "Fetch, add, list, show, verify and remove report collections.",
     "index": "Build, list and verify search indexes.",
     "search": "Find cases like an image, a text, or both.",
+    "models": "List, show, pull and verify models.",
     "eval": "Score parts of radrag against references and trivial baselines.",
     "review": "Open the review screen in a browser.",
     "doctor": "Show what is installed, reachable or broken, and how to mend it.",
