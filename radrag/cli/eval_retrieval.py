@@ -15,7 +15,8 @@ from radrag.errors import MissingDependency, StudyRefused
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
-    from radrag.corpus.snapshot import IndexedCase, Snapshot
+    from radrag.corpus.catalogue import IndexedCase
+    from radrag.corpus.snapshot import Snapshot
     from radrag.evaluation.encoding import EncodedImage
     from radrag.evaluation.intervals import Estimate
     from radrag.evaluation.manifest import QueryManifest
@@ -127,6 +128,9 @@ def _queries(workspace: Workspace, manifest: QueryManifest, cases: Mapping[str, 
     blank = [query.query_id for query in queries if query.failure == EMPTY_ROW]
     if blank:
         say(f"Rows with neither image nor text [{EMPTY_ROW}]: {', '.join(blank)}.")
+    unknown = sum(bool(row.case) and row.case not in cases for row in manifest.rows)
+    if unknown:
+        say(f"{unknown} rows name a case that the index does not hold.")
     return queries
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from radrag.corpus.snapshot import IndexedCase
+from radrag.corpus.catalogue import IndexedCase
 from radrag.dicom.deidentify import patient_key
 from radrag.evaluation.manifest import ManifestRow, QueryManifest
 from radrag.evaluation.relevance import Truth, truth_of_columns, truth_of_text
@@ -105,8 +105,8 @@ class QueryBuilder:
         if image is not None:
             search = query_from_image(image.findings, indication=row.indication)
         elif refusal is None and row.text:
-            words = f"{row.indication} {row.text}"
-            search = query_from_text(words, self._labeler.label_text(words))
+            # What the requester asks about ("pneumonia?") is no finding.
+            search = query_from_text(f"{row.indication} {row.text}", self._labeler.label_text(row.text))
         if search is not None:
             search = replace(search, exclude_cases=excluded)
         return EvaluationQuery(

@@ -163,7 +163,7 @@ def _label_sheets(
             best = {query: best_ranking(of_query, depth) for query, of_query in judgements.items()}
             sheet.add(ORACLE, scorer.score(best))
             for order in drawn:
-                sheet.add(RANDOM, scorer.score(order), share=1 / RANDOM_ORDERS)
+                sheet.add(RANDOM, scorer.score(order), orders=RANDOM_ORDERS)
         for name, ranking in found.items():
             rankings[name].update(ranking)
         if progress:
@@ -223,5 +223,5 @@ def _pair_sheet(
     generator = np.random.default_rng(seed)
     for _ in range(RANDOM_ORDERS):
         drawn = {query: random_ranking(relevance.ids, (), depth, generator) for query in own}
-        sheet.add(RANDOM, scorer.score(drawn), share=1 / RANDOM_ORDERS)
+        sheet.add(RANDOM, scorer.score(drawn), orders=RANDOM_ORDERS)
     return sheet

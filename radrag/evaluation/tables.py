@@ -42,25 +42,29 @@ class Difference:
 
 @dataclass(slots=True)
 class Sheet:
-    """Scores as they come in: variant → query → measure → value; ``relevant`` has the number of each query."""
+    """Scores as they come in: variant → query → measure → sum over its orders; ``relevant`` has a number a query."""
 
     measures: tuple[str, ...]
     relevant: dict[str, int] = field(default_factory=dict)
-    scores: dict[str, Scores] = field(default_factory=dict)
+    sums: dict[str, Scores] = field(default_factory=dict)
+    orders: dict[str, int] = field(default_factory=dict)
 
-    def add(self, variant: str, scores: Scores, *, share: float = 1.0) -> None:
-        """Add some queries' scores; a variant of several orders adds each of them with its share."""
+    def add(self, variant: str, scores: Scores, *, orders: int = 1) -> None:
+        """Add some queries' scores; a variant of several orders adds each of them, and their mean counts."""
+        self.orders[variant] = orders
         for query, of_query in scores.items():
-            kept = self.scores.setdefault(variant, {}).setdefault(query, dict.fromkeys(self.measures, 0.0))
+            kept = self.sums.setdefault(variant, {}).setdefault(query, dict.fromkeys(self.measures, 0.0))
             for name, value in of_query.items():
-                kept[name] += share * value
+                kept[name] += value
 
     def table(self, bootstrap: PatientBootstrap) -> Table:
         """Return the table; ``bootstrap`` is of the same queries in the order of ``relevant``."""
         queries = tuple(self.relevant)
         values = {
-            variant: {name: tuple(of[query][name] for query in queries) for name in self.measures}
-            for variant, of in self.scores.items()
+            variant: {
+                name: tuple(of[query][name] / self.orders[variant] for query in queries) for name in self.measures
+            }
+            for variant, of in self.sums.items()
         }
         return Table(
             queries,
