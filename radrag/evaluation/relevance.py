@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from radrag.corpus.vectors import finding_labels
+from radrag.corpus.report_labels import finding_labels
 from radrag.domain import Finding
 from radrag.reports.vocabulary import NAMES, NO_FINDING, ancestors, to_chexpert
 from radrag.retrieval.query import report_names
@@ -78,8 +78,12 @@ class Relevance:
 
         self.ids: tuple[str, ...] = tuple(sorted(cases))
         self.place: Mapping[str, int] = {case_id: place for place, case_id in enumerate(self.ids)}
-        self._levels = np.stack([_at_level(cases[name]) for name in self.ids]) if cases else np.zeros((0, len(LEVELS)))
-        self._labels = [cases[name] for name in self.ids]
+        # Many reports state the same findings: each set of them is kept and scored once.
+        sets: dict[tuple[tuple[str, float], ...], int] = {}
+        of = [sets.setdefault(tuple(sorted(cases[name].items())), len(sets)) for name in self.ids]
+        self._of = np.array(of, dtype=np.int64)
+        self._sets = [dict(items) for items in sets]
+        self._levels = np.array([_at_level(labels) for labels in self._sets]).reshape(-1, len(LEVELS))
         self._stating: dict[str, npt.NDArray[np.bool_]] = {}
 
     def gains(self, truth: Truth) -> npt.NDArray[np.float64]:
@@ -101,7 +105,7 @@ class Relevance:
         wanted = there[judged]
         both = np.minimum(stated, wanted).sum(axis=1)
         sizes = stated.sum(axis=1) + wanted.sum()
-        return np.where(sizes > 0, 2 * both / np.maximum(sizes, 1e-9), 1.0)
+        return np.where(sizes > 0, 2 * both / np.maximum(sizes, 1e-9), 1.0)[self._of]
 
     def stating(self, label: str) -> npt.NDArray[np.bool_]:
         """Return which cases state a label, bool [n]: as there or possible, under any of its wordings or kinds."""
@@ -109,8 +113,8 @@ class Relevance:
 
         if label not in self._stating:
             names = report_names(label)
-            found = [any(labels.get(name, 0.0) > 0 for name in names) for labels in self._labels]
-            self._stating[label] = np.array(found, dtype=bool)
+            found = [any(labels.get(name, 0.0) > 0 for name in names) for labels in self._sets]
+            self._stating[label] = np.array(found, dtype=bool)[self._of]
         return self._stating[label]
 
 
