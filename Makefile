@@ -49,7 +49,11 @@ lint: $(VENV)/.dev  ## check format, style, types and layers
 	@$(BIN)/python docs/build_cli_help.py --check
 	@$(BIN)/python docs/build_model_docs.py --check
 
-bench: $(VENV)/.dev  ## measure speed against named peers
+$(VENV)/.bench: $(VENV)/.dev
+	@$(INSTALL) --editable '.[bench]'
+	@touch $@
+
+bench: $(VENV)/.bench  ## measure speed against named peers (hnswlib needs a C++ compiler)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: $(VENV)/.dev  ## regenerate docs/cli.md and docs/models.md

@@ -38,7 +38,7 @@ def main() -> None:
         prepare(workspace)
         path, salt = sample_radiograph(), workspace.settings.salt()
         study = read_one_study(path, salt=salt)
-        findings = look(workspace.image_encoder, study)
+        findings = look(workspace.image_encoder, study).findings
         query = query_from_image(findings)
         draft = workspace.drafter.draft(study)
         report = [(sentence.section, sentence.text) for sentence in draft.sentences]

@@ -7,13 +7,15 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import radrag
+from radrag.corpus.snapshot import encoder_identity
 from radrag.domain import Draft, DraftSentence, DraftWarning, Hit, ImageFinding, Polarity, Sentence, Status, View
 from radrag.encoders.regions import to_original
+from radrag.encoders.studies import study_vector
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator
 from radrag.grounding.omissions import find_omissions
 from radrag.grounding.verify import Verifier
@@ -24,8 +26,11 @@ from radrag.retrieval.engine import Retriever
 from radrag.retrieval.query import query_from_image
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from radrag.dicom.read import LoadedStudy
     from radrag.encoders.base import ImageEncoder
+    from radrag.index.manifest import Manifest
 
 FRONTAL = (View.PA, View.AP, View.UNKNOWN)
 
@@ -76,8 +81,14 @@ class Drafter:
         """
         values = study.study
         warnings = list(study.warnings)
-        image_findings = look(self._encoder, study)
-        query = query_from_image(image_findings, indication=values.indication, exclude_patient=values.patient_key)
+        seen = look(self._encoder, study)
+        image_findings = seen.findings
+        query = query_from_image(
+            image_findings,
+            indication=values.indication,
+            exclude_patient=values.patient_key,
+            vector=seen.vector_for(self._retriever.manifest),
+        )
         hits = self._retriever.search(query, self._hits)
         destination = Destination.NETWORK if self._generator.card.remote else Destination.LOCAL
         require_release(self._terms, destination, case_ids=[hit.case_id for hit in hits], images=values.images)
@@ -109,10 +120,10 @@ class Drafter:
         return GeneratedReport(kept), len(report.sentences) - len(kept)
 
     def _provenance(self, request: GenerationRequest, images: Sequence[Any]) -> dict[str, Any]:
-        manifest, writer, encoder = self._retriever.manifest, self._generator.card, self._encoder.card
+        manifest, writer = self._retriever.manifest, self._generator.card
         return {
             "radrag": radrag.__version__,
-            "encoder": {"name": encoder.name, "version": encoder.version, "sha256": encoder.sha256},
+            "encoder": encoder_identity(self._encoder),
             "index": {"id": manifest.index_id, "sha256": manifest.sha256, "size": manifest.rows},
             "generator": {
                 "name": writer.name,
@@ -127,11 +138,31 @@ class Drafter:
         }
 
 
-def look(encoder: ImageEncoder, study: LoadedStudy) -> tuple[ImageFinding, ...]:
-    """Return one finding a label for the whole study: the mean over the images the encoder was trained for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What an encoder says of a study.
+
+    Attributes:
+        findings: one a label: the mean over the images the encoder was trained for.
+        vector: float32 [d] of unit length; see :func:`radrag.encoders.studies.study_vector`.
+        encoder: identity of the encoder.
+    """
+
+    findings: tuple[ImageFinding, ...]
+    vector: np.ndarray
+    encoder: Mapping[str, str]
+
+    def vector_for(self, manifest: Manifest) -> np.ndarray | None:
+        """Return the vector, if this encoder is the one that an index's images were encoded by."""
+        return self.vector if dict(manifest.image_encoder) == dict(self.encoder) else None
+
+
+def look(encoder: ImageEncoder, study: LoadedStudy) -> Seen:
+    """Look at all images of a study."""
     views = [image.image.view for image in study.images]
-    found = encoder.encode([image.pixels for image in study.images], views).findings
-    return combine([to_original(one, image.geometry) for one, image in zip(found, study.images, strict=True)])
+    encoding = encoder.encode([image.pixels for image in study.images], views)
+    placed = [to_original(one, image.geometry) for one, image in zip(encoding.findings, study.images, strict=True)]
+    return Seen(combine(placed), study_vector(encoding.vectors, views, encoder.card), encoder_identity(encoder))
 
 
 def combine(per_image: Sequence[Sequence[ImageFinding]]) -> tuple[ImageFinding, ...]:

@@ -162,7 +162,7 @@ def verify(settings: Settings, name: str, no_files: bool, as_json: bool) -> int:
 @click.pass_obj
 def remove(settings: Settings, name: str, yes: bool) -> None:
     """Remove a collection from the store and from every index; drafts keep their quotes, image files stay."""
-    from radrag.corpus.snapshot import drop_corpus
+    from radrag.corpus.building import drop_corpus
     from radrag.workspace import Workspace
 
     store = Workspace(settings).store

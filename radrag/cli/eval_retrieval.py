@@ -92,14 +92,9 @@ def retrieval(
 
 def _index(workspace: Workspace) -> tuple[Snapshot, Sequence[Channel]]:
     """Load the current index and each of its channels alone."""
-    from radrag.corpus.snapshot import LABELS, TEXT, current_index, load_snapshot
-    from radrag.retrieval.channels import LabelChannel, TextChannel
+    from radrag.corpus.snapshot import current_index, load_snapshot
 
-    snapshot = load_snapshot(current_index(workspace.settings.indexes))
-    return snapshot, (
-        LabelChannel(snapshot.channels[LABELS]),
-        TextChannel(snapshot.channels[TEXT], workspace.text_encoder),
-    )
+    return load_snapshot(current_index(workspace.settings.indexes)), workspace.retriever.channels
 
 
 def _queries(workspace: Workspace, manifest: QueryManifest, cases: Mapping[str, IndexedCase]) -> list[EvaluationQuery]:

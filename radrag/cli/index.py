@@ -21,26 +21,43 @@ def command() -> None:
 
 
 @command.command()
+@click.option("--no-images", is_flag=True, help="Do not index the images that cases hold.")
+@click.option("--kind", metavar="KIND", help="flat, fp16, sq8, hnsw or ivfpq  [default: by rows and memory]")
+@click.option("--memory", type=click.IntRange(min=1), default=4096, show_default=True, help="MiB for each channel.")
 @JSON_OPTION
 @click.pass_obj
-def build(settings: Settings, as_json: bool) -> None:
-    """Index every case of the workspace and make this the current index."""
+def build(settings: Settings, no_images: bool, kind: str | None, memory: int, as_json: bool) -> None:
+    """Index every case of the workspace and make this the current index.
+
+    Reports are indexed by their findings, words and meaning, and the images that cases hold by the image encoder.
+    """
     from radrag.workspace import Workspace
 
-    manifest = build_index(Workspace(settings))
+    manifest = build_index(Workspace(settings), images=not no_images, kind=kind, memory=memory << 20)
     if as_json:
         emit(asdict(manifest))
     else:
         click.echo(f"Index {manifest.index_id}: {manifest.rows:,} cases, channels {', '.join(manifest.channels)}.")
 
 
-def build_index(workspace: Workspace) -> Manifest:
-    """Build the workspace's index from its store."""
-    from radrag.corpus.snapshot import build_snapshot
+def build_index(
+    workspace: Workspace, *, images: bool = True, kind: str | None = None, memory: int = 4 << 30
+) -> Manifest:
+    """Build the workspace's index from its store; the image encoder is loaded only when a case holds an image."""
+    from radrag.corpus.building import build_snapshot
 
     encoder = workspace.text_encoder
+    held = images and any(record.image.path for record in workspace.store.iter_images())
     with progress("Indexing cases", workspace.store.count_cases()) as advance:
-        return build_snapshot(workspace.store, encoder, workspace.settings.indexes, progress=advance)
+        return build_snapshot(
+            workspace.store,
+            encoder,
+            workspace.settings.indexes,
+            image_encoder=workspace.image_encoder if held else None,
+            kind=kind,
+            memory=memory,
+            progress=advance,
+        )
 
 
 @command.command("list")

@@ -54,7 +54,12 @@ def _query(workspace: Workspace, image: Path | None, text: str, exclude_patient:
         from radrag.drafting import look
 
         study = read_one_study(image, salt=workspace.settings.salt())
-        findings = look(workspace.image_encoder, study)
-        looked = query_from_image(findings, indication=study.study.indication, exclude_patient=study.study.patient_key)
+        seen = look(workspace.image_encoder, study)
+        looked = query_from_image(
+            seen.findings,
+            indication=study.study.indication,
+            exclude_patient=study.study.patient_key,
+            vector=seen.vector_for(workspace.retriever.manifest),
+        )
         query = joined(looked, query) if text.strip() else looked
     return replace(query, exclude_patient=exclude_patient) if exclude_patient else query

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from radrag.corpus.report_labels import finding_labels
 from radrag.domain import Finding
 from radrag.reports.vocabulary import NAMES, NO_FINDING, ancestors, to_chexpert
-from radrag.retrieval.query import report_names
+from radrag.reports.wordings import report_names
 
 if TYPE_CHECKING:
     import numpy as np

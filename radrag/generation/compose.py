@@ -18,7 +18,7 @@ from radrag.generation.base import GeneratedReport, GeneratedSentence, Generatio
 from radrag.generation.phrases import plain_list, plain_statement
 from radrag.reports.screening import is_fit_for_draft
 from radrag.reports.vocabulary import NO_FINDING, ancestors, descendants, report_order
-from radrag.retrieval.query import report_names
+from radrag.reports.wordings import report_names
 
 VERSION = "1"
 MAX_WORDS = 30

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from radrag.domain import DraftSentence, EvidenceLink, Finding, ImageFinding, Omission, Polarity, Relation, Sentence
 from radrag.grounding.verify import link_to
 from radrag.reports.vocabulary import NO_FINDING, ancestors, report_order
-from radrag.retrieval.query import report_names
+from radrag.reports.wordings import report_names
 
 MAJORITY = 0.5
 """Share of the cases that must state a finding before its absence from the draft is an omission."""

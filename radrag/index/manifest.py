@@ -12,7 +12,7 @@ from typing import Any
 
 from radrag.errors import BadIndex
 
-SCHEMA = "radrag.index/1"
+SCHEMA = "radrag.index/2"
 FILE = "manifest.json"
 
 
@@ -27,6 +27,7 @@ class Manifest:
         corpora: corpus name → number of its cases.
         corpus_sha256: fingerprint of the stored cases that the index was built from.
         text_encoder: name, version and sha256 of the encoder of the text channel.
+        image_encoder: the same of the image channel; empty where no images were indexed.
         labels: the label set of the label channel, in the order of its dimensions.
         channels: channel name → dimension and metric.
         radrag: version that built the index.
@@ -39,6 +40,7 @@ class Manifest:
     corpora: Mapping[str, int]
     corpus_sha256: str
     text_encoder: Mapping[str, str]
+    image_encoder: Mapping[str, str]
     labels: tuple[str, ...]
     channels: Mapping[str, Mapping[str, Any]]
     radrag: str

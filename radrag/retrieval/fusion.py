@@ -1,4 +1,4 @@
-"""Several ranked lists to one, by reciprocal rank."""
+"""Several ranked lists to one, by weighted scores or by reciprocal rank."""
 
 from __future__ import annotations
 
@@ -39,4 +39,26 @@ def reciprocal_rank(lists: Mapping[str, Ranked], *, weights: Mapping[str, float]
         Fused(name, sum(weight.get(channel, 1.0) / (RANK_OFFSET + rank) for channel, (rank, _) in found.items()), found)
         for name, found in places.items()
     ]
+    return sorted(fused, key=lambda item: (-item.score, item.id))
+
+
+def weighted_scores(lists: Mapping[str, Ranked], *, weights: Mapping[str, float]) -> list[Fused]:
+    """Fuse ranked lists: the score of an id is the weighted mean over channels of its scores, each cut to [0, 1].
+
+    A channel that does not rank an id gives it 0, so that being found can only help. Scores equal at six decimals come
+    in ascending order of id, so that the answer does not depend on the order of ``lists``.
+
+    Args:
+        lists: channel name → ids with scores on a scale from 0 (nothing in common) to 1, best first.
+        weights: channel name → weight ≥ 0; channels without a weight only explain.
+    """
+    places: dict[str, dict[str, tuple[int, float]]] = {}
+    for channel in sorted(lists):
+        for rank, (name, score) in enumerate(lists[channel], start=1):
+            places.setdefault(name, {})[channel] = (rank, score)
+    total = sum(weights.get(channel, 0.0) for channel in lists)
+    fused = []
+    for name, found in places.items():
+        score = sum(weights.get(channel, 0.0) * min(max(value, 0.0), 1.0) for channel, (_, value) in found.items())
+        fused.append(Fused(name, round(score / total, 6) if total else 0.0, found))
     return sorted(fused, key=lambda item: (-item.score, item.id))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from radrag.corpus.vectors import clean_text, finding_labels
+from radrag.corpus.catalogue import Filters
+from radrag.corpus.report_labels import finding_labels
 from radrag.domain import Finding, ImageFinding
+from radrag.reports.normalise import normalise
 from radrag.reports.vocabulary import NAMES, NO_FINDING, ancestors
+from radrag.reports.wordings import report_names
 
-WORDINGS: Mapping[str, tuple[str, ...]] = {
-    "Infiltration": ("Airspace Disease", "Lung Opacity"),
-    "Consolidation": ("Airspace Disease",),
-}
-"""Image label → labels under which reports state the same appearance: NIH's "infiltration" was mined from reports
-that say infiltrate, opacity or airspace disease (Wang et al. 2017); other hospitals rarely use the word."""
+if TYPE_CHECKING:
+    import numpy as np
 
 UNKNOWN_PENALTY = -0.15
 """Weight of a label that the query says nothing of: of two cases that fit alike, the plainer one is nearer."""
@@ -29,17 +29,17 @@ LEAST_WANTED = 0.4
 _NORMAL_WORDS = "No acute cardiopulmonary abnormality."
 
 
-def report_names(label: str) -> tuple[str, ...]:
-    """Return the labels under which reports state what an image label means, its own first."""
-    return (label, *WORDINGS.get(label, ()))
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """One search.
 
     Attributes:
-        weights: label → weight in [-1, 1]: above 0 wanted, below 0 unwanted; empty when labels are not searched.
+        weights: label → weight in [-1, 1]: above 0 wanted, below 0 unwanted; explains hits.
+        probabilities: label → probability that the image shows it (or that the words mean it), of the labels that
+            were assessed; empty when findings are not searched.
+        normal: probability that the image shows none of them; None when nobody estimated it.
+        image: vector of the study, float32 [d] of unit length, of the encoder that indexed images; None without.
+        filters: which cases may be found.
         text: words to search for; empty when text is not searched.
         findings: labels that the hits must cover between them, in no order.
         exclude_patient: patient whose own cases must not be found; empty for none.
@@ -48,12 +48,22 @@ class Query:
 
     weights: Mapping[str, float]
     text: str
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    normal: float | None = None
     findings: frozenset[str] = frozenset()
     exclude_patient: str = ""
     exclude_cases: frozenset[str] = field(default_factory=frozenset)
+    filters: Filters = field(default_factory=Filters)
+    image: np.ndarray | None = field(default=None, compare=False)
 
 
-def query_from_image(findings: Sequence[ImageFinding], *, indication: str = "", exclude_patient: str = "") -> Query:
+def query_from_image(
+    findings: Sequence[ImageFinding],
+    *,
+    indication: str = "",
+    exclude_patient: str = "",
+    vector: np.ndarray | None = None,
+) -> Query:
     """Ask for cases that read as the image looks, and for the same clinical question.
 
     The weight of a label is the distance of its log-odds from the threshold's, cut at ±2 and halved: a finding far
@@ -63,15 +73,30 @@ def query_from_image(findings: Sequence[ImageFinding], *, indication: str = "", 
     margins = {finding.label: _margin(finding) for finding in findings if finding.trained}
     positive = sorted((label for label in margins if margins[label] > 0 and label != NO_FINDING), key=NAMES.index)
     words = ", ".join(label.lower() for label in positive)
-    text = clean_text(f"{indication} {words.capitalize() + '.' if words else _NORMAL_WORDS if margins else ''}")
-    return Query(_spread(margins), text, frozenset(positive), exclude_patient)
+    text = normalise(f"{indication} {words.capitalize() + '.' if words else _NORMAL_WORDS if margins else ''}")
+    seen = {finding.label: finding.probability for finding in findings if finding.trained}
+    normal = seen.pop(NO_FINDING, None)
+    return Query(
+        _spread(margins) if margins else {},
+        text,
+        probabilities=seen,
+        normal=normal,
+        findings=frozenset(positive),
+        exclude_patient=exclude_patient,
+        image=vector,
+    )
 
 
 def query_from_text(text: str, findings: Iterable[Finding] = ()) -> Query:
     """Ask for cases by words, and by the findings that the words state, if any."""
     stated = list(findings)
     labels = finding_labels(stated) if stated else {}
-    return Query(_spread(labels) if labels else {}, clean_text(text))
+    return Query(
+        _spread(labels) if labels else {},
+        normalise(text),
+        probabilities={label: max(weight, 0.0) for label, weight in labels.items() if label != NO_FINDING},
+        normal=1.0 if labels.get(NO_FINDING, 0) > 0 else None,
+    )
 
 
 def joined(first: Query, second: Query) -> Query:
@@ -79,10 +104,14 @@ def joined(first: Query, second: Query) -> Query:
     typed = {label: weight for label, weight in second.weights.items() if weight > 0}
     return Query(
         {**first.weights, **typed},
-        clean_text(f"{second.text} {first.text}"),
-        first.findings | second.findings,
-        first.exclude_patient or second.exclude_patient,
-        first.exclude_cases | second.exclude_cases,
+        normalise(f"{second.text} {first.text}"),
+        probabilities={**first.probabilities, **second.probabilities},
+        normal=first.normal if second.normal is None else second.normal,
+        findings=first.findings | second.findings,
+        exclude_patient=first.exclude_patient or second.exclude_patient,
+        exclude_cases=first.exclude_cases | second.exclude_cases,
+        filters=second.filters if second.filters != Filters() else first.filters,
+        image=first.image if second.image is None else second.image,
     )
 
 

@@ -3,7 +3,8 @@
 import pytest
 from fakes import sentence
 
-from radrag.corpus.snapshot import build_snapshot, current_index, drop_corpus, list_indexes, load_snapshot
+from radrag.corpus.building import build_snapshot, drop_corpus
+from radrag.corpus.snapshot import current_index, list_indexes, load_snapshot
 from radrag.domain import Case
 from radrag.encoders import load_text_encoder
 from radrag.encoders.base import TextEncoder
@@ -52,8 +53,8 @@ def test_a_dropped_corpus_is_in_no_index_and_the_rest_stays_searchable(store, en
     assert after.manifest.corpus_sha256 == store.corpus_fingerprint()
     verify_content(folder)
     query = encoder.encode(["effusion"])
-    found = [name for name, _ in before.channels["text"].search(query, 6)[0] if name.startswith("kept:")]
-    assert [name for name, _ in after.channels["text"].search(query, 6)[0]] == found
+    found = [name for name, _ in before.vectors["text"].search(query, 6)[0] if name.startswith("kept:")]
+    assert [name for name, _ in after.vectors["text"].search(query, 6)[0]] == found
     assert not any(b"gone:" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
@@ -79,7 +80,7 @@ def test_a_drop_that_was_cut_off_is_finished_by_the_next(store, encoder, tmp_pat
     add(store, "gone")
     build_snapshot(store, encoder, tmp_path)
     with monkeypatch.context() as broken:
-        broken.setattr("radrag.corpus.snapshot.shutil.rmtree", _refuse)
+        broken.setattr("radrag.corpus.building.shutil.rmtree", _refuse)
         with pytest.raises(StoreError):
             drop_corpus(store, tmp_path, "gone")
     drop_corpus(store, tmp_path, "gone")

@@ -1,0 +1,25 @@
+"""Findings against findings: what an image shows, or a text states, against what reports state."""
+
+from __future__ import annotations
+
+from radrag.corpus.catalogue import Catalogue
+from radrag.index.base import Neighbour
+from radrag.retrieval.agreement import expected_agreement
+from radrag.retrieval.channels.best import best_rows
+from radrag.retrieval.query import Query
+
+
+class FindingsChannel:
+    """Every case by its expected agreement with the query's findings; each pattern of findings is scored once."""
+
+    name = "labels"
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def search(self, query: Query, k: int) -> list[Neighbour]:
+        """Rank by expected agreement."""
+        if not query.probabilities:
+            return []
+        scores = expected_agreement(self._catalogue.patterns, query.probabilities, normal=query.normal)
+        return best_rows(scores[self._catalogue.pattern], k, self._catalogue.ids)
