@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from radrag.workspace import Workspace
 
 
+LEAST_RECALL = 0.95
+"""Self-recall below which an approximate index is called broken."""
+
+
 @click.group()
 def command() -> None:
     """Build, list and verify search indexes."""
@@ -91,21 +95,32 @@ def list_(settings: Settings, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def verify(settings: Settings, as_json: bool) -> None:
-    """Check the current index: files against the checksum, cases against the store."""
+    """Check the current index: files against their checksums, cases against the store, vectors against themselves.
+
+    Self-recall is the share of 1,000 stored vectors that a search for them finds: 1 in an exact index.
+    """
     from radrag.corpus.snapshot import current_index, load_snapshot
     from radrag.errors import BadIndex
+    from radrag.index.checks import self_recall
     from radrag.index.manifest import verify_content
     from radrag.workspace import Workspace
 
     folder = current_index(settings.indexes)
     manifest = verify_content(folder)
-    load_snapshot(folder)
+    snapshot = load_snapshot(folder)
     if Workspace(settings).store.corpus_fingerprint() != manifest.corpus_sha256:
         raise BadIndex(
             f"Index {manifest.index_id} was built from other cases than the store now holds.",
             hint="Rebuild it with: radrag index build",
         )
+    recall = {name: self_recall(index) for name, index in snapshot.vectors.items()}
+    if min(recall.values(), default=1.0) < LEAST_RECALL:
+        raise BadIndex(
+            f"Index {manifest.index_id} does not find its own vectors: self-recall {recall}.",
+            hint="Rebuild it with: radrag index build",
+        )
     if as_json:
-        emit({"index": manifest.index_id, "ok": True})
+        emit({"index": manifest.index_id, "ok": True, "self_recall": recall})
     else:
-        say(f"Index {manifest.index_id}: {manifest.rows:,} cases, whole and up to date.")
+        found = ", ".join(f"{name} {share:.3f}" for name, share in recall.items())
+        say(f"Index {manifest.index_id}: {manifest.rows:,} cases, whole and up to date; self-recall {found}.")
