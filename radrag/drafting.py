@@ -6,23 +6,34 @@ import hashlib
 import json
 import math
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import radrag
+from radrag.corpus.catalogue import Catalogue
 from radrag.corpus.snapshot import encoder_identity
-from radrag.domain import Draft, DraftSentence, DraftWarning, Hit, ImageFinding, Polarity, Sentence, Status, View
+from radrag.domain import (
+    Draft,
+    Finding,
+    Hit,
+    ImageFinding,
+    Sentence,
+    StudyImage,
+)
 from radrag.encoders.regions import to_original
 from radrag.encoders.studies import study_vector
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator
 from radrag.grounding.omissions import find_omissions
+from radrag.grounding.second_look import ROUNDS, SecondLook, Sources, look_again, look_up_to_dict
 from radrag.grounding.verify import Verifier
+from radrag.grounding.warnings import draft_warnings
 from radrag.release import Destination, Terms, require_release
-from radrag.reports.vocabulary import descendants, report_order
-from radrag.reports.wordings import report_names
 from radrag.retrieval.engine import Retriever
+from radrag.retrieval.feedback import retrieve_for_claim
+from radrag.retrieval.neighbourhood import FindingCounts, counts_to_dict, neighbourhood
+from radrag.retrieval.novelty import Novelty, Unusual
 from radrag.retrieval.query import query_from_image
 
 if TYPE_CHECKING:
@@ -32,8 +43,6 @@ if TYPE_CHECKING:
     from radrag.encoders.base import ImageEncoder
     from radrag.index.manifest import Manifest
 
-FRONTAL = (View.PA, View.AP, View.UNKNOWN)
-
 
 class Drafter:
     """Drafts one study after another with the same parts; the same study gives the same draft but for id and time.
@@ -41,12 +50,15 @@ class Drafter:
     Args:
         encoder: what looks at the images.
         retriever: what finds cases.
+        cases: what the index that is searched remembers of its cases.
+        novelty: how unusual images are against those of the index; None where it has none.
         sentences_of: case ids → their sentences; reads the corpus.
         generator: what writes.
         verifier: what checks, without asking the generator.
         is_comparison: whether a text compares with an earlier study.
         terms: knows which cases and images may not be passed on.
         hits: how many cases ground a draft.
+        rounds: how often the claims of unsupported sentences are looked up again; 0 for not at all.
     """
 
     def __init__(
@@ -54,22 +66,29 @@ class Drafter:
         *,
         encoder: ImageEncoder,
         retriever: Retriever,
+        cases: Catalogue,
+        novelty: Novelty | None = None,
         sentences_of: Callable[[Sequence[str]], Mapping[str, Sequence[Sentence]]],
         generator: Generator,
         verifier: Verifier,
         is_comparison: Callable[[str], bool],
         terms: Terms,
         hits: int = 20,
+        rounds: int = ROUNDS,
         seed: int = 0,
     ) -> None:
         self._encoder = encoder
         self._retriever = retriever
+        self._cases = cases
+        self._prevalence = cases.prevalence()
+        self._novelty = novelty
         self._sentences_of = sentences_of
         self._generator = generator
         self._verifier = verifier
         self._is_comparison = is_comparison
         self._terms = terms
         self._hits = hits
+        self._rounds = rounds
         self._seed = seed
 
     def draft(self, study: LoadedStudy) -> Draft:
@@ -83,32 +102,53 @@ class Drafter:
         warnings = list(study.warnings)
         seen = look(self._encoder, study)
         image_findings = seen.findings
+        vector = seen.vector_for(self._retriever.manifest)
         query = query_from_image(
-            image_findings,
-            indication=values.indication,
-            exclude_patient=values.patient_key,
-            vector=seen.vector_for(self._retriever.manifest),
+            image_findings, indication=values.indication, exclude_patient=values.patient_key, vector=vector
         )
+        unusual = self._novelty(vector, [image.perceptual_hash for image in values.images]) if self._novelty else None
         hits = self._retriever.search(query, self._hits)
-        destination = Destination.NETWORK if self._generator.card.remote else Destination.LOCAL
-        require_release(self._terms, destination, case_ids=[hit.case_id for hit in hits], images=values.images)
+        self._require_release([hit.case_id for hit in hits], values.images)
         evidence = self._evidence(hits)
-        request = GenerationRequest(image_findings, hits, evidence, values.indication, seed=self._seed)
+        said = neighbourhood([hit.case_id for hit in hits], self._cases, self._prevalence)
+        request = GenerationRequest(image_findings, hits, evidence, values.indication, self._seed, said)
         written, dropped = self._without_comparisons(self._generator.generate(request))
-        sentences = self._verifier.verify(
-            [(sentence.section, sentence.text) for sentence in written.sentences], evidence, image_findings
-        )
-        warnings += _warnings(study, image_findings, sentences, dropped)
+        second = self._checked(written, request, values.patient_key)
+        warnings += unusual.warnings() if unusual else ()
+        warnings += draft_warnings(study, image_findings, second, dropped)
+        ranked = (replace(hit, rank=rank) for rank, hit in enumerate(second.hits, start=len(hits) + 1))
         return Draft(
             draft_id=uuid.uuid4().hex,
             study=values,
-            sentences=sentences,
-            omissions=find_omissions(sentences, evidence, image_findings),
-            hits=hits,
+            sentences=second.sentences,
+            # Cases found for a claim were not asked what this image shows, so they have no say on what is missing.
+            omissions=find_omissions(second.sentences, evidence, image_findings),
+            hits=(*hits, *ranked),
             image_findings=image_findings,
             warnings=tuple(dict.fromkeys(warnings)),
-            provenance=self._provenance(request, values.images),
+            provenance=self._provenance(request, values.images) | _found(said, second, unusual),
         )
+
+    def _checked(self, written: GeneratedReport, request: GenerationRequest, patient: str) -> SecondLook:
+        """Check what was written against the evidence, and what has none against cases that speak of it."""
+        texts = [(sentence.section, sentence.text) for sentence in written.sentences]
+        checked = self._verifier.verify(texts, request.evidence, request.image_findings)
+        held = frozenset(hit.case_id for hit in request.hits)
+
+        def find(claim: Finding, others: frozenset[str], k: int) -> tuple[Hit, ...]:
+            return retrieve_for_claim(
+                self._retriever, self._cases, claim, exclude_patient=patient, exclude_cases=held | others, k=k
+            )
+
+        sources = Sources(find, self._require_release, self._sentences_of)
+        return look_again(
+            checked, request.evidence, request.image_findings, self._verifier, sources, rounds=self._rounds
+        )
+
+    def _require_release(self, case_ids: Sequence[str], images: Sequence[StudyImage] = ()) -> None:
+        """Ask whether a draft by this generator may rest on cases and images."""
+        destination = Destination.NETWORK if self._generator.card.remote else Destination.LOCAL
+        require_release(self._terms, destination, case_ids=case_ids, images=images)
 
     def _evidence(self, hits: Sequence[Hit]) -> tuple[Sentence, ...]:
         found = self._sentences_of([hit.case_id for hit in hits])
@@ -182,63 +222,16 @@ def combine(per_image: Sequence[Sequence[ImageFinding]]) -> tuple[ImageFinding, 
     return tuple(merged)
 
 
+def _found(said: Sequence[FindingCounts], second: SecondLook, unusual: Unusual | None) -> dict[str, Any]:
+    """Return what retrieval had to say beyond the hits, for the provenance."""
+    return {
+        "neighbourhood": [counts_to_dict(counts) for counts in said],
+        "feedback": [look_up_to_dict(look_up) for look_up in second.look_ups],
+        "novelty": None if unusual is None else asdict(unusual),
+    }
+
+
 def _request_sha256(request: GenerationRequest) -> str:
     """Return the hash of everything the generator was given, in one canonical form."""
     text = json.dumps(asdict(request), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _warnings(
-    study: LoadedStudy,
-    image_findings: Sequence[ImageFinding],
-    sentences: Sequence[DraftSentence],
-    dropped: int,
-) -> list[DraftWarning]:
-    """Return what the reader must know besides the sentences themselves."""
-    found: list[DraftWarning] = [
-        DraftWarning("image_refused", f"One image of the study was left out: {refusal.reason} [{refusal.code}]")
-        for refusal in study.refusals
-    ]
-    if not any(image.image.view in FRONTAL for image in study.images):
-        found.append(
-            DraftWarning(
-                "no_frontal", "The study has no frontal image; findings were not assessed, nothing is drafted."
-            )
-        )
-    if dropped:
-        found.append(DraftWarning("comparison_removed", f"{dropped} sentence(s) compared with a study not given."))
-    weak = [sentence for sentence in sentences if sentence.status in (Status.UNSUPPORTED, Status.CONTRADICTED)]
-    if weak:
-        found.append(DraftWarning("weak_evidence", f"{len(weak)} sentence(s) are unsupported or contradicted."))
-    seen = {finding.label: finding for finding in image_findings if finding.trained}
-    unseen = _denied_unseen(sentences, seen)
-    if unseen:
-        found.append(
-            DraftWarning(
-                "not_assessed",
-                f"Denied as in like cases, but the image encoder does not look for it: {', '.join(unseen)}.",
-            )
-        )
-    for sentence in sentences:
-        for claim in sentence.findings:
-            finding = seen.get(claim.label)
-            if finding and claim.polarity is not Polarity.UNCERTAIN:
-                stated = claim.polarity is Polarity.POSITIVE
-                if finding.positive is not stated:
-                    verb = "states" if stated else "denies"
-                    found.append(
-                        DraftWarning("image_disagrees", f"The draft {verb} {claim.label}; the image says otherwise.")
-                    )
-    return found
-
-
-def _denied_unseen(sentences: Sequence[DraftSentence], seen: Collection[str]) -> list[str]:
-    """Return the labels that the draft denies although the encoder looks for neither them nor any kind of them."""
-    looked_for = {name for label in seen for name in report_names(label)}
-    denied = {
-        claim.label
-        for sentence in sentences
-        for claim in sentence.findings
-        if claim.polarity is Polarity.NEGATIVE and not ({claim.label} | descendants(claim.label)) & looked_for
-    }
-    return sorted(denied, key=report_order)

@@ -9,12 +9,14 @@ from radrag.errors import UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
+    from radrag.corpus.snapshot import Snapshot
     from radrag.drafting import Drafter
     from radrag.encoders.base import ImageEncoder, TextEncoder
     from radrag.generation.base import Generator
     from radrag.grounding.verify import Verifier
     from radrag.reports.findings import Labeler
     from radrag.retrieval.engine import Retriever
+    from radrag.retrieval.novelty import Novelty
     from radrag.store.repository import Store
 
 GENERATORS = ("compose",)
@@ -57,17 +59,33 @@ class Workspace:
         return load_text_encoder("minilm", cache=self.settings.cache)
 
     @cached_property
+    def snapshot(self) -> Snapshot:
+        """The current index.
+
+        Raises:
+            BadIndex: there is none, or it is damaged.
+        """
+        from radrag.corpus.snapshot import current_index, load_snapshot
+
+        return load_snapshot(current_index(self.settings.indexes))
+
+    @cached_property
     def retriever(self) -> Retriever:
         """Searches the current index.
 
         Raises:
             BadIndex: there is none, or it was built otherwise.
         """
-        from radrag.corpus.snapshot import current_index, load_snapshot
         from radrag.retrieval.engine import Retriever
 
-        snapshot = load_snapshot(current_index(self.settings.indexes))
-        return Retriever(snapshot, self.text_encoder)
+        return Retriever(self.snapshot, self.text_encoder)
+
+    @cached_property
+    def novelty(self) -> Novelty | None:
+        """Says how unusual images are against the indexed ones; None where no images are indexed."""
+        from radrag.retrieval.novelty import Novelty
+
+        return Novelty.of_index(self.snapshot, self.store.cases)
 
     @cached_property
     def verifier(self) -> Verifier:
@@ -98,6 +116,8 @@ class Workspace:
         return Drafter(
             encoder=self.image_encoder,
             retriever=self.retriever,
+            cases=self.snapshot.cases,
+            novelty=self.novelty,
             sentences_of=self.store.sentences,
             generator=self.generator,
             verifier=self.verifier,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--indication", default="", metavar="TEXT", help="Why the study was asked for.")
 @click.option("--hits", type=click.IntRange(1, 100), help="Cases that ground the draft  [default: 20]")
 @click.option("--links", default=1, show_default=True, help="Evidence sentences shown under each sentence.")
+@click.option("--neighbourhood", is_flag=True, help="Show what the retrieved cases say of each finding.")
 @click.option("--save", is_flag=True, help="Keep the drafts in the workspace for review.")
 @JSON_OPTION
 @click.pass_obj
@@ -35,6 +36,7 @@ def command(
     indication: str,
     hits: int | None,
     links: int,
+    neighbourhood: bool,
     save: bool,
     as_json: bool,
 ) -> int:
@@ -63,14 +65,14 @@ def command(
                 draft = drafter.draft(study)
                 if save:
                     workspace.store.save_draft(draft)
-                show(draft, as_json=as_json, links=links)
+                show(draft, as_json=as_json, links=links, neighbourhood=neighbourhood)
             advance(1)
     if failed:
         say(f"{failed} input file(s) were refused.")
     return 1 if failed else 0
 
 
-def show(draft: Draft, *, as_json: bool, links: int) -> None:
+def show(draft: Draft, *, as_json: bool, links: int, neighbourhood: bool = False) -> None:
     """Print one draft as a line of JSON or as text for the terminal."""
     from radrag.export.draft_json import draft_to_json
     from radrag.export.text import draft_to_text
@@ -79,7 +81,8 @@ def show(draft: Draft, *, as_json: bool, links: int) -> None:
         click.echo(draft_to_json(draft))
     else:
         width = max(60, min(shutil.get_terminal_size().columns, 110))
-        click.echo(draft_to_text(draft, width=width, links=links, style=_style) + "\n")
+        text = draft_to_text(draft, width=width, links=links, neighbourhood=neighbourhood, style=_style)
+        click.echo(text + "\n")
 
 
 def _style(words: str, status: Status | None) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from radrag.domain import Draft, DraftSentence, EvidenceLink, Finding, Hit, ImageFinding, Omission, Sentence, Study
 
 SCHEMA = "radrag.draft/1"
+NEIGHBOURHOOD = "neighbourhood"
+"""Where a draft keeps it: it belongs to what the draft was made from."""
 
 
 def draft_to_dict(draft: Draft) -> dict[str, Any]:
@@ -25,8 +28,15 @@ def draft_to_dict(draft: Draft) -> dict[str, Any]:
         "hits": [hit_to_dict(hit) for hit in draft.hits],
         "image_findings": [_image_finding(finding) for finding in draft.image_findings],
         "warnings": [{"code": warning.code, "message": warning.message} for warning in draft.warnings],
-        "provenance": dict(draft.provenance),
+        "neighbourhood": list(neighbourhood_of(draft)),
+        "provenance": {name: value for name, value in draft.provenance.items() if name != NEIGHBOURHOOD},
     }
+
+
+def neighbourhood_of(draft: Draft) -> Sequence[Mapping[str, Any]]:
+    """Return what the retrieved cases say of each finding, as plain values; empty in drafts made before it was kept."""
+    found: Sequence[Mapping[str, Any]] = draft.provenance.get(NEIGHBOURHOOD, ())
+    return found
 
 
 def draft_to_json(draft: Draft) -> str:

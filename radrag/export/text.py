@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Callable
 
 from radrag.domain import Draft, DraftSentence, EvidenceLink, Relation, Status
+from radrag.export.draft_json import neighbourhood_of
+from radrag.retrieval.neighbourhood import STATED_HEADER, stated_rows
 
 BANNER = "PRELIMINARY - UNVERIFIED DRAFT. Research use; not a report until a named reader signs."
 WORDS = {
@@ -19,11 +21,14 @@ Style = Callable[[str, Status | None], str]
 """(words, status or None for a heading) → the words as they are shown."""
 
 
-def draft_to_text(draft: Draft, *, width: int = 100, links: int = 1, style: Style | None = None) -> str:
+def draft_to_text(
+    draft: Draft, *, width: int = 100, links: int = 1, neighbourhood: bool = False, style: Style | None = None
+) -> str:
     """Return the draft as text of at most ``width`` columns.
 
     Args:
         links: how many evidence sentences are quoted under each sentence, for both sides where it is contradicted.
+        neighbourhood: whether to tell what the retrieved cases say of each finding.
         style: colours statuses and headings; plain when None.
     """
     paint: Style = style or (lambda words, _: words)
@@ -48,6 +53,8 @@ def draft_to_text(draft: Draft, *, width: int = 100, links: int = 1, style: Styl
         for warning in draft.warnings:
             lines += _wrap(f"{warning.message} [{warning.code}]", width, "  - ", "    ")
         lines.append("")
+    if neighbourhood:
+        lines += [paint("WHAT THE CASES FOUND FOR THE IMAGE SAY", None), *_neighbourhood(draft), ""]
     lines.append(_image_line(draft, width))
     lines.append(_provenance_line(draft))
     return "\n".join(lines)
@@ -76,6 +83,19 @@ def _sentence(number: int, sentence: DraftSentence, width: int, links: int, pain
 def _quote(link: EvidenceLink) -> str:
     mark = "=" if link.relation is Relation.SUPPORTS else "x"
     return f'{mark} {link.case_id} {link.section}[{link.start}:{link.end}] "{link.quote}"'
+
+
+def _neighbourhood(draft: Draft) -> list[str]:
+    rows = stated_rows(neighbourhood_of(draft))
+    if not rows:
+        return ["  Nothing is known of them."]
+    cells = [STATED_HEADER, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(STATED_HEADER))]
+    first, *others = widths
+    return [
+        "  ".join(["", row[0].ljust(first), *(cell.rjust(size) for cell, size in zip(row[1:], others, strict=True))])
+        for row in cells
+    ]
 
 
 def _image_line(draft: Draft, width: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from radrag.domain import Hit, ImageFinding, Sentence
+from radrag.retrieval.neighbourhood import FindingCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class GenerationRequest:
         evidence: the sentences of those cases, in the order of the hits.
         indication: why the study was asked for; empty when unknown.
         seed: seed of anything random.
+        neighbourhood: what the hits say of each finding, beside its prevalence in the corpus.
     """
 
     image_findings: tuple[ImageFinding, ...]
@@ -26,6 +28,7 @@ class GenerationRequest:
     evidence: tuple[Sentence, ...]
     indication: str = ""
     seed: int = 0
+    neighbourhood: tuple[FindingCounts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from fakes import hit, image_finding, sentence
 
+from radrag.corpus.catalogue import CatalogueBuilder
+from radrag.corpus.report_labels import report_labels
 from radrag.dicom.geometry import Geometry
-from radrag.dicom.read import LoadedImage, LoadedStudy
+from radrag.dicom.read import LoadedStudy
 from radrag.domain import Case, DraftWarning, Status, Study, StudyImage, View
 from radrag.drafting import Drafter, combine
 from radrag.errors import RefusalCode, RestrictedData, StudyRefused
@@ -16,6 +18,7 @@ from radrag.generation.base import GeneratedReport, GeneratedSentence, Generator
 from radrag.grounding.verify import Verifier
 from radrag.reports.findings import default_labeler
 from radrag.reports.screening import is_comparison
+from radrag.retrieval.novelty import Unusual
 from radrag.store.repository import Store
 from radrag.store.values import CorpusInfo
 
@@ -24,6 +27,18 @@ EVIDENCE = {
     "c:1": (sentence("Left effusion.", "Pleural Effusion", case="c:1"),),
     "c:2": (sentence("No fracture.", "no Fracture", case="c:2"),),
 }
+FOR_CLAIMS = {
+    "c:3": (sentence("Mass in the left lung.", "Mass", case="c:3"),),
+    "c:4": (sentence("No mass.", "no Mass", case="c:4"),),
+}
+"""Cases that only a search for a claim finds."""
+
+
+def indexed():
+    builder = CatalogueBuilder()
+    for case_id, said in (EVIDENCE | FOR_CLAIMS).items():
+        builder.add(Case(case_id, "c", "", (), {}), report_labels(said), [one.text for one in said])
+    return builder.catalogue()
 
 
 class Encoder:
@@ -43,8 +58,12 @@ class Retriever:
     manifest = SimpleNamespace(index_id="i", sha256=SHA, rows=2, image_encoder={})
 
     def search(self, query, k):
-        self.query = query
-        return tuple(hit(case, rank) for rank, case in enumerate(EVIDENCE, start=1))[:k]
+        if query.image is None and set(query.weights) == {"Mass"}:
+            found = [case for case in FOR_CLAIMS if case not in query.exclude_cases]
+        else:
+            self.query = query
+            found = list(EVIDENCE)
+        return tuple(hit(case, rank) for rank, case in enumerate(found, start=1))[:k]
 
 
 class Generator:
@@ -61,11 +80,11 @@ class Generator:
 def study(*views, refusals=(), **values):
     geometry = Geometry(rows=4, columns=4, display_rows=4, display_columns=4)
     images = tuple(
-        LoadedImage(
-            StudyImage(f"1.{i}", view, 4, 4, pixel_sha256=SHA),
-            np.zeros((4, 4), np.float32),
-            geometry,
-            (DraftWarning("view_unknown", "…"),) if view is View.UNKNOWN else (),
+        SimpleNamespace(
+            image=StudyImage(f"1.{i}", view, 4, 4, pixel_sha256=SHA),
+            pixels=np.zeros((4, 4), np.float32),
+            geometry=geometry,
+            warnings=(DraftWarning("view_unknown", "…"),) if view is View.UNKNOWN else (),
         )
         for i, view in enumerate(views)
     )
@@ -82,22 +101,24 @@ class NoTerms:
         return frozenset()
 
 
-def make(generator, terms, hits=5):
+def make(generator, terms, hits=5, **parts):
     return Drafter(
         encoder=Encoder(image_finding("Pleural Effusion", 0.9)),
         retriever=Retriever(),
-        sentences_of=lambda cases: EVIDENCE,
+        cases=indexed(),
+        sentences_of=lambda cases: {case: (EVIDENCE | FOR_CLAIMS)[case] for case in cases},
         generator=generator,
         verifier=Verifier(default_labeler().label_text),
         is_comparison=is_comparison,
         terms=terms,
         hits=hits,
         seed=3,
+        **parts,
     )
 
 
-def draft(*texts, of=None):
-    drafter = make(Generator(*texts), NoTerms())
+def draft(*texts, of=None, **parts):
+    drafter = make(Generator(*texts), NoTerms(), **parts)
     return drafter.draft(of or study(View.PA)), drafter
 
 
@@ -106,9 +127,40 @@ def codes(drafted):
 
 
 def test_sentences_are_checked_against_the_evidence_of_the_hits():
-    drafted, _ = draft("There is a pleural effusion.", "There is a mass.")
+    drafted, _ = draft("There is a pleural effusion.", "There is a mass.", rounds=0)
     assert [item.status for item in drafted.sentences] == [Status.SUPPORTED, Status.UNSUPPORTED]
     assert codes(drafted) == ["weak_evidence"]
+    assert drafted.provenance["feedback"] == []
+
+
+def test_a_claim_without_evidence_is_looked_up_on_both_sides_and_supported_in_part_at_most():
+    drafted, _ = draft("There is a pleural effusion.", "There is a mass.")
+    assert [item.status for item in drafted.sentences] == [Status.SUPPORTED, Status.PARTIAL]
+    assert [(one.case_id, one.rank) for one in drafted.hits] == [("c:1", 1), ("c:2", 2), ("c:3", 3), ("c:4", 4)]
+    assert drafted.hits[2].why.startswith("found for the claim “mass”")
+    assert {link.case_id for link in drafted.sentences[1].links} == {"c:3", "c:4"}
+    claim = {"label": "Mass", "polarity": "positive", "side": "none"}
+    assert drafted.provenance["feedback"] == [{"claim": claim, "round": 1, "cases": ["c:3", "c:4"]}]
+    assert codes(drafted) == ["looked_up"]
+
+
+def test_generator_and_reader_get_what_the_cases_found_for_the_image_say():
+    drafted, drafter = draft("There is a mass.")
+    counts = {one.label: one for one in drafter._generator.request.neighbourhood}
+    assert (counts["Fracture"].support, counts["Fracture"].against) == ((), ("c:2",))
+    assert counts["Pleural Effusion"].lift == pytest.approx(0.5 / 0.25)
+    assert "Mass" not in counts  # found for the claim, not for the image
+    assert [one["label"] for one in drafted.provenance["neighbourhood"]] == list(counts)
+
+
+def test_an_unusual_image_is_drafted_and_the_reader_told():
+    def novelty(vector, hashes):
+        assert vector is None  # the index was made by another encoder
+        return Unusual(None, 0.995, upside_down=True)
+
+    drafted, _ = draft("There is a pleural effusion.", novelty=novelty)
+    assert codes(drafted) == ["unusual_image", "upside_down"]
+    assert drafted.provenance["novelty"] == {"vector": None, "layout": 0.995, "upside_down": True}
 
 
 def test_a_sentence_that_compares_is_dropped_and_the_reader_told():
@@ -212,6 +264,14 @@ class TestTheGate:
         self.put(store, 1, restricted=False)
         self.put(store, 2, restricted=True, mark_corpus=False)
         self.passes(store, hits=1)
+
+    def test_a_restricted_case_that_a_claim_would_be_looked_up_in_stays_here(self, store):
+        self.put(store, 1, 2, 4, restricted=False)
+        self.put(store, 3, restricted=True, mark_corpus=False)
+        with pytest.raises(RestrictedData, match="c:3"):
+            make(Generator("There is a mass.", remote=True), store).draft(study(View.PA))
+        assert make(Generator("There is a mass."), store).draft(study(View.PA)).sentences[0].links
+        self.passes(store)
 
     def test_a_corpus_marked_later_or_added_again_as_free_stays_here(self, store):
         self.put(store, 1, 2, restricted=False)
