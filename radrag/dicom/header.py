@@ -54,12 +54,14 @@ class Header:
         transfer_syntax: UID of the pixel data's encoding, empty when the file does not say.
         has_pixels: whether Pixel Data follows.
         cut_off: whether the file ends inside an element.
+        pixels_at: where in the file Pixel Data begins; -1 when it was read already, or lies in deflated data.
     """
 
     dataset: Dataset
     transfer_syntax: str
     has_pixels: bool
     cut_off: bool
+    pixels_at: int = -1
 
 
 def looks_like_dicom(path: Path) -> bool:
@@ -92,6 +94,7 @@ def read_header(path: Path, *, pixels: bool = False) -> Header:
             )
         meta = read_file_meta_info(path) if start[128:] == b"DICM" else None
         if meta is not None and meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            deflated = True
             source: BinaryIO = BytesIO(_inflate(file, path))
             dataset = read_dataset(
                 source, False, True, stop_when=None if pixels else _at_pixels, specific_tags=tags, at_top_level=True
@@ -100,6 +103,7 @@ def read_header(path: Path, *, pixels: bool = False) -> Header:
             dataset.file_meta = meta
             syntax = str(DeflatedExplicitVRLittleEndian)
         else:
+            deflated = False
             file.seek(0)
             source = file
             try:
@@ -113,10 +117,29 @@ def read_header(path: Path, *, pixels: bool = False) -> Header:
                 dataset.file_meta.TransferSyntaxUID = _native(dataset)
                 syntax = str(dataset.file_meta.TransferSyntaxUID)
         if pixels:
-            has_pixels, cut_off = PIXEL_DATA in dataset, _short_value(dataset)
-        else:
-            has_pixels, cut_off = _pixels_follow(source, dataset)
-    return Header(dataset, syntax, has_pixels, cut_off)
+            return Header(dataset, syntax, PIXEL_DATA in dataset, _short_value(dataset))
+        here = -1 if deflated else source.tell()
+        return Header(dataset, syntax, *_pixels_follow(source, dataset), pixels_at=here)
+
+
+def with_pixels(path: Path, header: Header) -> Header:
+    """Return the header with Pixel Data, still encoded, reading no more of the file than that.
+
+    Raises:
+        StudyRefused, Exception: as for :func:`read_header`.
+    """
+    if header.pixels_at < 0 or not header.has_pixels:
+        return read_header(path, pixels=True)
+    implicit, little = header.dataset.original_encoding
+    with path.open("rb") as file:
+        file.seek(header.pixels_at)
+        found = read_dataset(
+            file, bool(implicit), little is not False, stop_when=_after_pixels, specific_tags=[BaseTag(PIXEL_DATA)]
+        )
+    has_pixels = PIXEL_DATA in found
+    if has_pixels:
+        header.dataset[PIXEL_DATA] = found[PIXEL_DATA]
+    return Header(header.dataset, header.transfer_syntax, has_pixels, _short_value(found))
 
 
 def text(dataset: Dataset | None, keyword: str) -> str:
@@ -167,6 +190,10 @@ def _bare(start: bytes) -> bool:
 
 def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return int(tag) >= _FIRST_PIXEL_TAG
+
+
+def _after_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return int(tag) > PIXEL_DATA
 
 
 def _native(dataset: Dataset) -> UID:

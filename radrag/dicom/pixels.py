@@ -14,17 +14,19 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_rescale, apply_windowing
 
-from radrag.dicom.boundary import DECODER_ERRORS
 from radrag.dicom.decode import Stored
 from radrag.dicom.geometry import Geometry, Pixels, resize
+from radrag.dicom.greys import Greys
 from radrag.dicom.header import first_item, number, numbers, text, texts
+from radrag.dicom.lut import Levels, apply_lut
 from radrag.dicom.quality import check_varied
 from radrag.domain import DraftWarning
+from radrag.errors import StudyRefused
 
-Levels = npt.NDArray[np.float64]
 ROBUST = (0.005, 0.995)  # share of unpadded pixels below and above which values are clipped when there is no window
 MIN_DISPLAY_SPREAD = 0.02  # a window that leaves the image less than this of the display range is not usable
 SQUARE_TOLERANCE = 0.01
+_SAMPLE = 4  # every fourth row and column
 MAX_PIXEL_ASPECT = 2.0  # beyond, the header is more likely wrong than the detector odd
 
 
@@ -41,8 +43,8 @@ class Scale:
     warnings: tuple[DraftWarning, ...]
 
 
-def display(stored: Stored, dataset: Dataset, path: str) -> tuple[Pixels, tuple[DraftWarning, ...]]:
-    """Return the image as the header wants it shown, in the original matrix.
+def display(stored: Stored, dataset: Dataset, path: str) -> tuple[Greys, tuple[DraftWarning, ...]]:
+    """Return the image as the header wants it shown, in the matrix of the stored values.
 
     Args:
         stored: decoded values.
@@ -50,14 +52,29 @@ def display(stored: Stored, dataset: Dataset, path: str) -> tuple[Pixels, tuple[
         path: names the file in a refusal.
 
     Returns:
-        float32 [rows, columns] in [0, 1], 1 = white = dense bone; and warnings.
+        [rows, columns] in [0, 1], 1 = white = dense bone; and warnings.
 
     Raises:
         StudyRefused: all pixels but the padding have one value.
     """
-    counts = np.bincount(stored.values.ravel(), minlength=1 << stored.bits)
-    scale = grey_scale(counts, dataset if not stored.grey else Dataset(), stored, path)
-    return scale.table[stored.values], scale.warnings
+    dataset = dataset if not stored.grey else Dataset()
+    # With a window in the header, how often values occur decides only on refusals and warnings. What a sample varies
+    # by, the image does too; so every pixel is counted only where there is no window or the sample finds fault.
+    scale = _of_sample(stored, dataset, path)
+    if scale is None or scale.warnings:
+        scale = grey_scale(_counts(stored.values, stored.bits), dataset, stored, path)
+    return Greys(stored.values, scale.table), scale.warnings
+
+
+def _of_sample(stored: Stored, dataset: Dataset, path: str) -> Scale | None:
+    try:
+        return grey_scale(_counts(stored.values[::_SAMPLE, ::_SAMPLE], stored.bits), dataset, stored, path)
+    except StudyRefused:
+        return None
+
+
+def _counts(values: npt.NDArray[Any], bits: int) -> npt.NDArray[np.int64]:
+    return np.bincount(values.ravel(), minlength=1 << bits)
 
 
 def grey_scale(counts: npt.NDArray[np.int64], dataset: Dataset, stored: Stored, path: str) -> Scale:
@@ -132,15 +149,18 @@ def pixel_aspect(dataset: Dataset) -> float:
     return 1.0
 
 
-def upright(pixels: Pixels, dataset: Dataset) -> tuple[Pixels, Geometry, tuple[DraftWarning, ...]]:
+def upright(
+    shown: Greys, dataset: Dataset, matrix: tuple[int, int]
+) -> tuple[Greys, Geometry, tuple[DraftWarning, ...]]:
     """Turn an image head up and make its pixels square.
 
     Args:
-        pixels: float32 [rows, columns] in the original matrix.
+        shown: [rows, columns], the original matrix or shrunk from it.
         dataset: the header.
+        matrix: rows and columns of the original.
 
     Returns:
-        float32 display image, C-contiguous; the way back to original pixels; warnings.
+        the display image; the way back to original pixels; warnings.
     """
     warnings = []
     transpose, flip_x, flip_y = orientation(dataset)
@@ -150,14 +170,15 @@ def upright(pixels: Pixels, dataset: Dataset) -> tuple[Pixels, Geometry, tuple[D
         aspect = 1.0
     if transpose or flip_x or flip_y:
         warnings.append(DraftWarning("reoriented", "The image was turned or mirrored as PatientOrientation asks."))
-    rows, columns = pixels.shape
-    plain = Geometry.of(rows, columns, transpose=transpose, flip_x=flip_x, flip_y=flip_y)
     aspect = 1 / aspect if transpose else aspect
-    height, width = plain.turned_shape
+    height, width = shape = shown.shape[::-1] if transpose else shown.shape
     if abs(aspect - 1) > SQUARE_TOLERANCE:  # the coarser side is brought to the finer one's resolution
         height, width = (round(height * aspect), width) if aspect > 1 else (height, round(width / aspect))
-    geometry = Geometry(rows, columns, height, width, transpose=transpose, flip_x=flip_x, flip_y=flip_y)
-    return resize(geometry.turn(pixels), (height, width)), geometry, tuple(warnings)
+    geometry = Geometry(*matrix, height, width, transpose=transpose, flip_x=flip_x, flip_y=flip_y)
+    turned = Greys(geometry.turn(shown.values), shown.table)
+    if (height, width) != shape:
+        turned = Greys(resize(turned.pixels(), (height, width)))
+    return turned, geometry, tuple(warnings)
 
 
 def window(pixels: Pixels, centre: float, width: float) -> npt.NDArray[np.uint8]:
@@ -212,7 +233,7 @@ def _in_range(value: float, stored: Stored) -> float:
 def _modality(levels: Levels, dataset: Dataset, warnings: list[DraftWarning]) -> Levels:
     item = first_item(dataset, "ModalityLUTSequence")
     if item is not None:
-        looked_up = _look_up(levels, item, dataset)
+        looked_up = apply_lut(levels, item, dataset)
         if looked_up is not None:
             return looked_up[0]
         warnings.append(DraftWarning("bad_lut", "The modality look-up table is damaged and was left out."))
@@ -230,7 +251,7 @@ def _voi(values: Levels, dataset: Dataset, warnings: list[DraftWarning]) -> Leve
     """Return grey in [0, 1] by the VOI LUT, else by the first window; None where the header has neither."""
     item = first_item(dataset, "VOILUTSequence")
     if item is not None:
-        looked_up = _look_up(values, item, dataset)
+        looked_up = apply_lut(values, item, dataset)
         if looked_up is not None:
             return looked_up[0] / looked_up[1]
         warnings.append(DraftWarning("bad_lut", "The VOI look-up table is damaged and was left out."))
@@ -264,38 +285,3 @@ def _without_window(
         message = "The header has no window; the image was scaled to its own range."
         warnings.append(DraftWarning("no_window", message))
     return (values - low) / (high - low)
-
-
-def _look_up(values: Levels, item: Dataset, dataset: Dataset) -> tuple[Levels, float] | None:
-    """Look values up in a Modality or VOI LUT item: (result, largest result possible), or None for a damaged table.
-
-    pydicom's own functions are not used here: apply_modality_lut knows only 8- and 16-bit entries, and apply_voi
-    wraps indices above 255 in an 8-bit table (pydicom 3.0).
-    """
-    try:
-        descriptor = [int(one) for one in numbers(item, "LUTDescriptor")]
-        if len(descriptor) != 3 or not 1 <= descriptor[2] <= 16:
-            return None
-        entries, first, depth = descriptor[0] % (1 << 16) or 1 << 16, descriptor[1], descriptor[2]
-        table = _entries(item, entries, dataset)
-    except DECODER_ERRORS:
-        return None
-    if table.size < entries:
-        return None
-    if first >= 1 << 15 and values.min() < 0:  # written as unsigned
-        first -= 1 << 16
-    table = table[:entries].astype(np.float64)
-    index = np.clip(values - first, 0, entries - 1).astype(np.int64)
-    # Writers often declare 16 bits and fill 12: the entries themselves tell the range (as DCMTK does).
-    bits = min(depth, int(table.max()).bit_length())
-    return table[index], float(max((1 << bits) - 1, table.max(), 1))
-
-
-def _entries(item: Dataset, count: int, dataset: Dataset) -> npt.NDArray[Any]:
-    data = item["LUTData"].value
-    if not isinstance(data, bytes):
-        return np.atleast_1d(np.asarray(data, dtype=np.int64)) & 0xFFFF
-    if len(data) < 2 * count:  # eight-bit entries, packed
-        return np.frombuffer(data, dtype=np.uint8)
-    order = ">" if dataset.original_encoding[1] is False else "<"
-    return np.frombuffer(data[: len(data) // 2 * 2], dtype=f"{order}u2")

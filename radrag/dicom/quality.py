@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
+from radrag.dicom.greys import Greys
 from radrag.dicom.header import Header, first_item, number, text
 from radrag.domain import DraftWarning, View
 from radrag.errors import RefusalCode, StudyRefused
@@ -149,11 +150,11 @@ def to_grey(rgb: npt.NDArray[Any], path: str) -> tuple[npt.NDArray[Any], tuple[D
     return np.ascontiguousarray(green), marks
 
 
-def image_warnings(pixels: npt.NDArray[np.float32], view: View, rows: int, columns: int) -> tuple[DraftWarning, ...]:
+def image_warnings(shown: Greys, view: View, rows: int, columns: int) -> tuple[DraftWarning, ...]:
     """Return what the decoded image calls for: low resolution, low contrast, projection not known.
 
     Args:
-        pixels: display image in [0, 1].
+        shown: display image.
         view: its projection.
         rows, columns: size of the original matrix.
     """
@@ -161,7 +162,7 @@ def image_warnings(pixels: npt.NDArray[np.float32], view: View, rows: int, colum
     if max(rows, columns) < LOW_RESOLUTION_SIDE:
         message = f"The image has only {rows} × {columns} pixels; small findings cannot be seen."
         warnings.append(DraftWarning("low_resolution", message))
-    low, high = np.percentile(pixels[::4, ::4], (5, 95))
+    low, high = shown[::4, ::4].percentiles((5, 95))
     if high - low < LOW_CONTRAST_SPREAD:
         warnings.append(DraftWarning("low_contrast", "The image has very little contrast."))
     if view is View.UNKNOWN:

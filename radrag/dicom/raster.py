@@ -12,13 +12,15 @@ from PIL import Image, UnidentifiedImageError
 from pydicom.dataset import Dataset
 
 from radrag.dicom.decode import Stored
-from radrag.dicom.geometry import Geometry, Pixels
+from radrag.dicom.geometry import Geometry
+from radrag.dicom.greys import Greys
 from radrag.dicom.pixels import display
 from radrag.dicom.quality import check_dimensions, check_varied, to_grey
 from radrag.domain import DraftWarning
 from radrag.errors import RefusalCode, StudyRefused
 
 FORMATS = ("PNG", "JPEG", "MPO")  # MPO: JPEG with a preview behind it, as some cameras and scanners write
+_BYTES = np.arange(256, dtype=np.float32) / np.float32(255)
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 # EXIF 2.3 tag 0x0112: how the stored matrix is to be turned (transpose, flip_x, flip_y).
 _EXIF_ORIENTATION = 0x0112
@@ -58,11 +60,11 @@ def raster_shape(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def read_raster(path: Path) -> tuple[Pixels, Geometry, tuple[DraftWarning, ...]]:
+def read_raster(path: Path) -> tuple[Greys, Geometry, tuple[DraftWarning, ...]]:
     """Decode a PNG or JPEG file.
 
     Returns:
-        float32 [rows, columns] in [0, 1], upright by EXIF orientation; the way back to the stored matrix; warnings.
+        The display image, [rows, columns], upright by EXIF orientation; the way back to the stored matrix; warnings.
 
     Raises:
         StudyRefused: colour picture, constant, truncated, or impossible dimensions.
@@ -78,12 +80,11 @@ def read_raster(path: Path) -> tuple[Pixels, Geometry, tuple[DraftWarning, ...]]
                 RefusalCode.TRUNCATED, str(path), "the image ends too early.", hint="Copy it again."
             ) from None
         turn = _TURNS.get(image.getexif().get(_EXIF_ORIENTATION, 1), (False, False, False))
-        pixels, warnings = _grey(image, str(path))
+        shown, warnings = _grey(image, str(path))
     if lossy:
         warnings += (DraftWarning("lossy_compression", "The image was compressed with loss."),)
-    rows, columns = pixels.shape
-    geometry = Geometry.of(rows, columns, transpose=turn[0], flip_x=turn[1], flip_y=turn[2])
-    return np.ascontiguousarray(geometry.turn(pixels)), geometry, warnings
+    geometry = Geometry.of(*shown.shape, transpose=turn[0], flip_x=turn[1], flip_y=turn[2])
+    return Greys(geometry.turn(shown.values), shown.table), geometry, warnings
 
 
 def _open(path: Path) -> Image.Image:
@@ -101,8 +102,8 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _grey(image: Image.Image, path: str) -> tuple[Pixels, tuple[DraftWarning, ...]]:
-    """Return float32 [rows, columns] in [0, 1] of any Pillow mode that turns out grey."""
+def _grey(image: Image.Image, path: str) -> tuple[Greys, tuple[DraftWarning, ...]]:
+    """Return the image, [rows, columns] in [0, 1], of any Pillow mode that turns out grey."""
     if image.mode.startswith("I") or image.mode == "F":
         return _deep(np.asarray(image), path)
     see_through = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
@@ -117,13 +118,13 @@ def _grey(image: Image.Image, path: str) -> tuple[Pixels, tuple[DraftWarning, ..
         values, warnings = to_grey(np.asarray(image.convert("RGB")), path)
     shown = values if alpha is None else values[alpha > 0]
     check_varied(float(shown.min(initial=255)), float(shown.max(initial=0)), path)
-    pixels = values.astype(np.float32) / np.float32(255)
-    if alpha is not None:  # over black, as a film's surroundings are
-        pixels *= alpha.astype(np.float32) / np.float32(255)
-    return pixels, warnings
+    if alpha is None:
+        return Greys(values, _BYTES), warnings
+    over_black = _BYTES[values] * _BYTES[alpha]  # as a film's surroundings are
+    return Greys(over_black), warnings
 
 
-def _deep(values: npt.NDArray[Any], path: str) -> tuple[Pixels, tuple[DraftWarning, ...]]:
+def _deep(values: npt.NDArray[Any], path: str) -> tuple[Greys, tuple[DraftWarning, ...]]:
     """Scale sixteen-bit grey; 12 bits in 16 get their own range."""
     deep = np.clip(values, 0, 65_535).astype(np.uint16)
     return display(Stored(deep, 16, signed=False, grey=True), Dataset(), path)

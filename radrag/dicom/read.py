@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -15,7 +16,8 @@ from radrag.dicom.decode import read_stored
 from radrag.dicom.deidentify import patient_key
 from radrag.dicom.files import expand
 from radrag.dicom.geometry import Geometry, Pixels
-from radrag.dicom.header import looks_like_dicom, number, read_header, text
+from radrag.dicom.greys import Greys
+from radrag.dicom.header import Header, looks_like_dicom, number, read_header, text
 from radrag.dicom.likeness import perceptual_hash
 from radrag.dicom.pixels import display, upright
 from radrag.dicom.quality import check_header, image_warnings
@@ -42,12 +44,13 @@ class StudyFiles:
     paths: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LoadedImage:
     """One display image.
 
     Attributes:
-        image: what the study says of it; ``pixel_sha256`` is of ``pixels``.
+        image: what the study says of it; ``pixel_sha256`` is of ``pixels``. Hashes are empty where ``side`` was given.
+        greys: the same as ``pixels``, not computed yet.
         pixels: float32 [display rows, display columns] in [0, 1], 1 = white = dense bone; head up, a frontal with
             the patient's right at image left, square pixels.
         geometry: the way back to original pixels.
@@ -55,9 +58,13 @@ class LoadedImage:
     """
 
     image: StudyImage
-    pixels: Pixels
+    greys: Greys
     geometry: Geometry
     warnings: tuple[DraftWarning, ...] = ()
+
+    @cached_property
+    def pixels(self) -> Pixels:  # noqa: D102 - described with the other attributes
+        return self.greys.pixels()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +96,7 @@ class _Entry:
     image: StudyImage
     warnings: tuple[DraftWarning, ...] = ()
     order: tuple[float, float] = field(default=(0.0, 0.0))
+    header: Header | None = None
 
 
 def find_studies(
@@ -128,11 +136,15 @@ def find_studies(
     return list(found.values()), refused
 
 
-def load_study(files: StudyFiles) -> LoadedStudy:
+def load_study(files: StudyFiles, *, side: int | None = None) -> LoadedStudy:
     """Decode a study's files to display images. One file that cannot be read does not lose the others.
 
     A file whose SOP Instance UID was already read is left out with the warning ``duplicate_instance`` on the image
     that was kept; it takes over when the first copy is refused.
+
+    Args:
+        files: from :func:`find_studies`.
+        side: as for :func:`load_image`.
 
     Returns:
         The study; without images, and with all refusals, when no file could be read.
@@ -154,22 +166,28 @@ def load_study(files: StudyFiles) -> LoadedStudy:
                 loaded[uid] = replace(kept, warnings=(*kept.warnings, warning))
             continue
         try:
-            loaded[uid] = _load(entry)
+            loaded[uid] = _load(entry, side)
         except StudyRefused as refusal:
             refusals.append(refusal)
     images = tuple(loaded.values())
     return LoadedStudy(replace(files.study, images=tuple(one.image for one in images)), images, tuple(refusals))
 
 
-def load_image(path: Path) -> LoadedImage:
+def load_image(path: Path, *, side: int | None = None) -> LoadedImage:
     """Read one DICOM, PNG or JPEG file as a display image.
+
+    Args:
+        path: the file.
+        side: for bulk work, how many pixels of the shorter side are enough. No hashes are then computed, which take
+            the display image in full and most of the time, and JPEG 2000 is decoded without the levels that only a
+            larger image needs; take ``greys``. Refusals and warnings are the same.
 
     Raises:
         StudyRefused: it is not a chest radiograph that can be read; ``code`` says why.
     """
     if not path.is_file():
         raise StudyRefused(RefusalCode.NOT_FOUND, str(path), "there is no such file.")
-    return _load(_enter(path, ""))
+    return _load(_enter(path, ""), side)
 
 
 def _enter(path: Path, salt: str) -> _Entry:
@@ -213,7 +231,7 @@ def _enter_dicom(path: Path, salt: str) -> _Entry:
         studied_at=people.studied_at(dataset),
     )
     order = (number(dataset, "SeriesNumber") or 0.0, number(dataset, "InstanceNumber") or 0.0)
-    return _Entry(path, study, image, warnings, order)
+    return _Entry(path, study, image, warnings, order, header)
 
 
 def _enter_raster(path: Path) -> _Entry:
@@ -223,27 +241,31 @@ def _enter_raster(path: Path) -> _Entry:
     return _Entry(path, Study(study_uid, images=()), image)
 
 
-def _load(entry: _Entry) -> LoadedImage:
+def _load(entry: _Entry, side: int | None) -> LoadedImage:
     """Decode a file that passed the gates."""
     path = entry.path
     with refusing(path, RefusalCode.UNDECODABLE, "the pixel data cannot be decoded"):
         if looks_like_raster(path):
-            pixels, geometry, warnings = read_raster(path)
+            greys, geometry, warnings = read_raster(path)
         else:
-            header, stored = read_stored(path)
+            header, stored = read_stored(path, entry.header, side=side)
             shown, scaling = display(stored, header.dataset, str(path))
-            pixels, geometry, turning = upright(shown, header.dataset)
+            greys, geometry, turning = upright(shown, header.dataset, (entry.image.rows, entry.image.columns))
             warnings = (*stored.warnings, *scaling, *turning)
-        warnings += image_warnings(pixels, entry.image.view, geometry.rows, geometry.columns)
+        warnings += image_warnings(greys, entry.image.view, geometry.rows, geometry.columns)
+    image = replace(entry.image, rows=geometry.rows, columns=geometry.columns)
+    loaded = LoadedImage(image, greys, geometry, tuple(dict.fromkeys(entry.warnings + warnings)))
+    return _hashed(loaded) if side is None else loaded
+
+
+def _hashed(loaded: LoadedImage) -> LoadedImage:
     image = replace(
-        entry.image,
-        rows=geometry.rows,
-        columns=geometry.columns,
-        pixel_sha256=_sha256(pixels),
-        file_sha256=file_sha256(path),
-        perceptual_hash=perceptual_hash(pixels),
+        loaded.image,
+        pixel_sha256=_sha256(loaded.pixels),
+        file_sha256=file_sha256(Path(loaded.image.path)),
+        perceptual_hash=perceptual_hash(loaded.pixels),
     )
-    return LoadedImage(image, pixels, geometry, tuple(dict.fromkeys(entry.warnings + warnings)))
+    return replace(loaded, image=image, greys=Greys(loaded.pixels))
 
 
 def file_sha256(path: Path) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from radrag.dicom.greys import Greys
 from radrag.domain import ImageFinding, View
 from radrag.encoders.regions import Activation
 from radrag.errors import UsageError
@@ -52,11 +53,12 @@ class ImageEncoder(Protocol):
         """What the model is; its ``card_hash`` ties an index to it."""
         ...
 
-    def encode(self, images: Sequence[FloatArray], views: Sequence[View] | None = None) -> ImageEncoding:
+    def encode(self, images: Sequence[FloatArray | Greys], views: Sequence[View] | None = None) -> ImageEncoding:
         """Encode display images.
 
         Args:
-            images: each float32 [rows, columns] in [0, 1], display polarity (air dark, bone bright); any sizes.
+            images: each float32 [rows, columns] in [0, 1], display polarity (air dark, bone bright); any sizes. Or
+                images that are not computed yet (``LoadedImage.greys``): the same result but for rounding, sooner.
             views: projection of each image; None means unknown for all. Findings of a view that the model was
                 not trained for are ``trained=False`` with probability NaN; vectors are returned all the same.
 
@@ -94,7 +96,7 @@ class TextEncoder(Protocol):
         ...
 
 
-def check_images(images: Sequence[FloatArray], views: Sequence[View] | None = None) -> tuple[View, ...]:
+def check_images(images: Sequence[FloatArray | Greys], views: Sequence[View] | None = None) -> tuple[View, ...]:
     """Check images at the boundary and return their views (UNKNOWN where none are given).
 
     Raises:
@@ -114,15 +116,21 @@ def check_images(images: Sequence[FloatArray], views: Sequence[View] | None = No
 
 
 def _image_problem(image: object) -> str:
-    if not isinstance(image, np.ndarray):
+    greys = image if isinstance(image, Greys) else Greys(image) if isinstance(image, np.ndarray) else None
+    if greys is None:
         return f"is a {type(image).__name__}, not a numpy array"
-    if image.dtype != np.float32:
-        return f"has dtype {image.dtype}, not float32"
+    return _values_problem(greys.values, greys.values if greys.table is None else greys.table)
+
+
+def _values_problem(image: npt.NDArray[Any], values: npt.NDArray[Any]) -> str:
+    """Say what is wrong with the shape of an image, or with the values that its pixels have or may have."""
+    if values.dtype != np.float32:
+        return f"has dtype {values.dtype}, not float32"
     if image.ndim != 2:
         return f"has shape {list(image.shape)}, not [rows, columns]"
     if min(image.shape) < SMALLEST_SIDE:
         return f"has shape {list(image.shape)}; each side must be at least {SMALLEST_SIDE} pixels"
-    low, high = float(image.min()), float(image.max())
+    low, high = float(values.min()), float(values.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         return "has NaN or infinite pixels"
     if low < -ROUNDING or high > 1 + ROUNDING:

@@ -3,21 +3,26 @@
 A display image is float32 [rows, columns] in [0, 1], air dark and bone bright. Sources differ: hospital DICOM
 comes with 2,000 to 3,000 pixels a side and black collimator borders, training sets with 512 px, 8 bits and tight
 crops. Trimming the flat border and stretching between percentiles brings them together before the resize.
+
+Bulk work gives :class:`radrag.dicom.greys.Greys` instead, display images that are not computed yet: the same steps,
+with the same result to the rounding of float32, in a fraction of the time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from radrag.dicom.greys import Greys, stretched
 from radrag.encoders.placement import Placement
 
 if TYPE_CHECKING:
     import torch
 
 FloatImage = npt.NDArray[np.float32]
+Image = TypeVar("Image", FloatImage, Greys)
 
 FLAT_LINE = 0.02
 """A border row or column whose values span less than this (of the [0, 1] range) carries no anatomy."""
@@ -28,8 +33,11 @@ LARGEST_TRIM = 0.3
 PERCENTILES = (0.5, 99.5)
 """Grey values at these percentiles become 0 and 1: markers and dead pixels no longer set the scale."""
 
+FLAT = 1e-6
+"""Percentiles closer than this: there is nothing to stretch."""
 
-def busy_part(image: FloatImage) -> tuple[slice, slice]:
+
+def busy_part(image: FloatImage | Greys) -> tuple[slice, slice]:
     """Return the rows and columns inside the flat ones (collimator, film edge) along the four sides.
 
     All rows and columns where a side would lose more than ``LARGEST_TRIM``.
@@ -39,7 +47,7 @@ def busy_part(image: FloatImage) -> tuple[slice, slice]:
     """
     slices = []
     for axis in (1, 0):
-        span = np.ptp(image, axis=axis)
+        span = image.spans(axis) if isinstance(image, Greys) else np.ptp(image, axis=axis)
         busy = np.flatnonzero(span >= FLAT_LINE)
         length = image.shape[1 - axis]
         if busy.size == 0 or max(busy[0], length - 1 - busy[-1]) > LARGEST_TRIM * length:
@@ -48,31 +56,30 @@ def busy_part(image: FloatImage) -> tuple[slice, slice]:
     return slices[0], slices[1]
 
 
-def stretch(image: FloatImage) -> FloatImage:
+def stretch(image: Image) -> Image:
     """Map the grey values at ``PERCENTILES`` to 0 and 1 and clip; a flat image becomes all zeros.
 
     Args:
-        image: float32 [rows, columns] in [0, 1].
+        image: [rows, columns] in [0, 1].
 
     Returns:
-        float32 [rows, columns] in [0, 1].
+        [rows, columns] in [0, 1].
     """
     step = max(1, min(image.shape) // 512)  # percentiles of a 512-pixel sample: the same to 3 digits, 20 times faster
-    low, high = np.percentile(image[::step, ::step], PERCENTILES)
-    if high - low < 1e-6:
-        return np.zeros_like(image)
-    scaled: FloatImage = image - np.float32(low)
-    scaled /= np.float32(high - low)  # in place: a fresh array of a full-size image costs as much as the arithmetic
-    return np.clip(scaled, 0, 1, out=scaled)
+    sample = image[::step, ::step]
+    low, high = sample.percentiles(PERCENTILES) if isinstance(sample, Greys) else np.percentile(sample, PERCENTILES)
+    if isinstance(image, Greys):
+        return image.stretched(low, high) if high - low >= FLAT else Greys(np.zeros(image.shape, np.float32))
+    return stretched(image, low, high) if high - low >= FLAT else np.zeros_like(image)
 
 
-def fit_square(image: FloatImage, size: int) -> tuple[torch.Tensor, Placement]:
+def fit_square(image: Image, size: int) -> tuple[torch.Tensor, Placement]:
     """Bring one display image to ``size`` by ``size`` pixels: trim, stretch, antialiased resize, pad with black.
 
     The aspect ratio is kept and nothing is cropped: costophrenic angles and apices lie at the image's edge.
 
     Args:
-        image: float32 [rows, columns] in [0, 1], at least 2 by 2.
+        image: [rows, columns] in [0, 1], at least 2 by 2.
         size: side of the result in pixels.
 
     Returns:
@@ -98,7 +105,7 @@ def to_square(image: FloatImage, size: int) -> torch.Tensor:
     return fit_square(image, size)[0]
 
 
-def fit_centre(image: FloatImage, size: int) -> tuple[torch.Tensor, Placement]:
+def fit_centre(image: FloatImage | Greys, size: int) -> tuple[torch.Tensor, Placement]:
     """Bring one display image to ``size`` by ``size`` pixels as torchxrayvision does: centre crop, antialiased resize.
 
     Args:
@@ -117,12 +124,12 @@ def fit_centre(image: FloatImage, size: int) -> tuple[torch.Tensor, Placement]:
 
 
 def resize(
-    image: FloatImage, shape: tuple[int, int], mode: Literal["bilinear", "bicubic"] = "bilinear"
+    image: FloatImage | Greys, shape: tuple[int, int], mode: Literal["bilinear", "bicubic"] = "bilinear"
 ) -> torch.Tensor:
     """Resize with antialiasing, as Pillow does; the one resize of all encoders.
 
     Args:
-        image: float32 [rows, columns].
+        image: [rows, columns].
         shape: rows and columns wanted.
         mode: ``bicubic`` overshoots at edges: clamp the result.
 
@@ -132,6 +139,10 @@ def resize(
     import torch
     from torch.nn import functional
 
+    if isinstance(image, Greys):
+        if mode == "bilinear" and shape != image.shape:
+            return torch.from_numpy(image.resized(shape))[None]
+        image = image.pixels()
     pixels = torch.from_numpy(np.ascontiguousarray(image))[None, None]
     if shape != image.shape:
         pixels = functional.interpolate(pixels, size=shape, mode=mode, antialias=True, align_corners=False)

@@ -240,8 +240,9 @@ def test_the_boundary_names_the_type_and_hides_the_text(tmp_path):
         raise KeyboardInterrupt
 
 
-def test_silence_ends_with_its_last_holder():
-    before = warnings.filters[:], logging.getLogger("pydicom").level
+def test_silence_ends_with_its_last_holder(caplog):
+    logger = logging.getLogger("pydicom")
+    before = warnings.filters[:], logger.handlers, logger.propagate
     entered, leave = threading.Event(), threading.Event()
 
     def hold():
@@ -253,10 +254,11 @@ def test_silence_ends_with_its_last_holder():
     with silence:
         thread.start()
         entered.wait(10)
-    assert logging.getLogger("pydicom").level > logging.CRITICAL
+    logging.getLogger("pydicom.child").critical("the patient's name")
+    assert not caplog.records
     leave.set()
     thread.join()
-    assert (warnings.filters[:], logging.getLogger("pydicom").level) == before
+    assert (warnings.filters[:], logger.handlers, logger.propagate) == before
 
 
 def test_png_and_dicom_lie_side_by_side(make_dicom, tmp_path, phantom):
