@@ -14,7 +14,7 @@ import radrag
 from radrag.corpus.catalogue import Catalogue, CatalogueBuilder
 from radrag.corpus.image_vectors import image_vectors
 from radrag.corpus.lexical import LexicalIndex
-from radrag.corpus.report_labels import report_labels, searchable_text
+from radrag.corpus.report_labels import finding_sides, report_labels, searchable_text
 from radrag.corpus.snapshot import (
     IMAGE,
     LABELS,
@@ -135,7 +135,8 @@ class _Build:
             progress(len(batch))
 
     def _add_case(self, case: Case, sentences: Sequence[Sentence]) -> None:
-        self._cases.add(case, report_labels(sentences), [sentence.text for sentence in sentences])
+        sides = finding_sides(finding for sentence in sentences for finding in sentence.findings)
+        self._cases.add(case, report_labels(sentences), [sentence.text for sentence in sentences], sides)
 
 
 def drop_corpus(store: Store, folder: Path, corpus: str) -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from radrag.domain import Case, View
+from radrag.domain import Case, Side, View
 from radrag.errors import BadIndex
 from radrag.reports.vocabulary import NAMES
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 TABLE, PATTERNS = "cases.arrow", "patterns.npy"
 _VIEWS = {view: 1 << place for place, view in enumerate(View)}
+_COLUMNS = (
+    "case_id", "patient_key", "corpus", "licence", "sex", "age", "studied_at", "views", "pattern", "twin", "sides",
+)  # fmt: skip
+_REPEATED = ("corpus", "licence", "sex", "sides")
+_SIDES = {"L": Side.LEFT, "R": Side.RIGHT, "B": Side.BILATERAL}
+_LETTERS = {side: letter for letter, side in _SIDES.items()}
 _WORDS = re.compile(r"[a-z0-9]+")
 _STOPS = re.compile(r"[.;:\n]+")
 
@@ -32,6 +38,7 @@ class IndexedCase:
     Attributes:
         labels: label → 1 (stated), 0.5 (possible) or -1 (denied).
         twin: the first case of the index with the same sentences; the case itself where there is none before.
+        sides: label → left, right or bilateral, of what is stated with a side.
     """
 
     patient_key: str
@@ -43,6 +50,7 @@ class IndexedCase:
     studied_at: str = ""
     licence: str = ""
     twin: str = ""
+    sides: Mapping[str, Side] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ class Catalogue(Mapping[str, IndexedCase]):
             studied_at=columns["studied_at"][row],
             licence=columns["licence"][row],
             twin=self.ids[self.twin[row]],
+            sides=_read_sides(columns["sides"][row]) if "sides" in columns else {},  # older indexes have none
         )
 
     def row(self, case_id: str) -> int:
@@ -156,7 +165,7 @@ class Catalogue(Mapping[str, IndexedCase]):
         types = {"pattern": pa.int32(), "twin": pa.int32(), "views": pa.uint8(), "age": pa.float32()}
         coded = pa.dictionary(pa.int32(), pa.string())
         arrays = {
-            name: pa.array(values, types.get(name, coded if name in ("corpus", "licence", "sex") else pa.string()))
+            name: pa.array(values, types.get(name, coded if name in _REPEATED else pa.string()))
             for name, values in self._columns.items()
         }
         table = pa.table(arrays)
@@ -188,13 +197,14 @@ class CatalogueBuilder:
     """Collects cases for a catalogue."""
 
     def __init__(self) -> None:
-        names = ("case_id", "patient_key", "corpus", "licence", "sex", "age", "studied_at", "views", "pattern", "twin")
-        self._columns: dict[str, list[Any]] = {name: [] for name in names}
+        self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         self._patterns: dict[tuple[float, ...], int] = {}
         self._twins: dict[bytes, int] = {}
 
-    def add(self, case: Case, labels: Mapping[str, float], texts: Sequence[str]) -> int:
-        """Add a case with its labels (see :mod:`radrag.corpus.report_labels`) and sentences; return its row."""
+    def add(
+        self, case: Case, labels: Mapping[str, float], texts: Sequence[str], sides: Mapping[str, Side] | None = None
+    ) -> int:
+        """Add a case with its labels (:mod:`radrag.corpus.report_labels`), sentences and sides; return its row."""
         row = len(self._columns["case_id"])
         pattern = tuple(labels.get(name, 0.0) for name in NAMES)
         values = {
@@ -208,6 +218,7 @@ class CatalogueBuilder:
             "views": sum({_VIEWS[image.view] for image in case.images}),
             "pattern": self._patterns.setdefault(pattern, len(self._patterns)),
             "twin": self._twins.setdefault(same_text_key(texts), row),
+            "sides": _write_sides(sides or {}),
         }
         for name, value in values.items():
             self._columns[name].append(value)
@@ -221,6 +232,15 @@ class CatalogueBuilder:
         import numpy as np
 
         return Catalogue(self._columns, np.array(list(self._patterns), dtype=np.float32).reshape(-1, len(NAMES)))
+
+
+def _write_sides(sides: Mapping[str, Side]) -> str:
+    """Return sides as text, such as "9L 12B": the label's place in ``NAMES`` and a letter."""
+    return " ".join(f"{NAMES.index(name)}{_LETTERS[sides[name]]}" for name in sorted(sides, key=NAMES.index))
+
+
+def _read_sides(text: str) -> dict[str, Side]:
+    return {NAMES[int(part[:-1])]: _SIDES[part[-1]] for part in text.split()}
 
 
 def same_text_key(texts: Sequence[str]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from radrag.domain import Finding, Polarity, Sentence
+from radrag.domain import Finding, Polarity, Sentence, Side
 from radrag.reports.normalise import normalise
 from radrag.reports.vocabulary import NO_FINDING, ancestors, descendants
 
@@ -34,6 +34,17 @@ def finding_labels(findings: Iterable[Finding]) -> dict[str, float]:
             for label in (finding.label, *ancestors(finding.label)):
                 stated[label] = max(stated.get(label, 0.0), _STATED[finding.polarity])
     return dict.fromkeys(sorted(denied), DENIED) | (stated or {NO_FINDING: 1.0})
+
+
+def finding_sides(findings: Iterable[Finding]) -> dict[str, Side]:
+    """Return label → side of what is stated, or stated as possible, with a side; left and right make bilateral."""
+    sides: dict[str, Side] = {}
+    for finding in findings:
+        if finding.polarity is Polarity.NEGATIVE or finding.side is Side.NONE or finding.label == NO_FINDING:
+            continue
+        known = sides.setdefault(finding.label, finding.side)
+        sides[finding.label] = known if known is finding.side else Side.BILATERAL
+    return sides
 
 
 def searchable_text(sections: Mapping[str, str]) -> str:

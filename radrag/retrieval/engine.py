@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+import numpy as np
 
 from radrag.corpus.snapshot import IMAGE, TEXT, Snapshot, encoder_identity
 from radrag.domain import Hit
@@ -18,10 +20,9 @@ from radrag.retrieval.channels.lexical import LexicalChannel
 from radrag.retrieval.channels.text import TextChannel
 from radrag.retrieval.fusion import Fused, weighted_scores
 from radrag.retrieval.query import Query
-from radrag.retrieval.selection import select
-
-WEIGHTS = {"labels": 1.0, "image": 0.2, "lexical": 0.1, "text": 0.1}
-"""Weights of the channels: findings decide, the others order cases that fit alike (ablation: docs/retrieval.md)."""
+from radrag.retrieval.rerank import AgreementReranker, Reranker
+from radrag.retrieval.selection import AT_LEAST, FixedCount, Selector, select
+from radrag.retrieval.weights import WEIGHTS, Weights
 
 DEPTH = 1000
 """How many cases each channel hands to fusion: deep enough to hold some for a finding that is rare beside others."""
@@ -33,16 +34,29 @@ class Retriever:
     Args:
         snapshot: a loaded index.
         encoder: the text encoder that built it.
-        weights: channel name → weight in fusion.
+        weights: of the channels in fusion; :func:`radrag.retrieval.weights.load_weights` reads an index's own.
+        reranker: orders the best of what was fused; default by sides, sex, age and view.
+        selector: says how many become hits; default as many as asked for.
 
     Raises:
         BadIndex: the snapshot was built by another encoder or label set.
     """
 
-    def __init__(self, snapshot: Snapshot, encoder: TextEncoder, *, weights: Mapping[str, float] = WEIGHTS) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        encoder: TextEncoder,
+        *,
+        weights: Weights = WEIGHTS,
+        reranker: Reranker | None = None,
+        selector: Selector | None = None,
+    ) -> None:
         snapshot.manifest.require(text_encoder=encoder_identity(encoder), labels=NAMES)
         self._snapshot = snapshot
         self._weights = weights
+        self._reranker = reranker or AgreementReranker(snapshot.cases)
+        self._selector = selector or FixedCount()
+        self._stating: dict[str, np.ndarray] = {}  # label → bool [patterns]
         channels: list[Channel] = [
             FindingsChannel(snapshot.cases),
             TextChannel(snapshot.vectors[TEXT], encoder),
@@ -58,20 +72,31 @@ class Retriever:
         return self._snapshot.manifest
 
     def search(self, query: Query, k: int) -> tuple[Hit, ...]:
-        """Return the ``k`` best cases; none of the excluded patient or cases is among them, and no text twice."""
-        lists = self.rankings(query, max(k, DEPTH))
-        fused = self._without_twins(weighted_scores(lists, weights=self._weights))
+        """Return the best cases, ``k`` or as many as the selector says.
+
+        None of the excluded patient or cases is among them, and no text twice.
+        """
+        weights = self._weights.of(query)
+        lists = self.rankings(query, max(k, DEPTH), names=[name for name, weight in weights.items() if weight > 0])
+        fused = weighted_scores(lists, weights=weights)
+        ranked = self._reranker.rerank(self._without_twins(fused), query)
         wanted = [label for label in query.findings if label != NO_FINDING]
-        chosen = select(fused, k, wanted, self._states)
+        count = self._selector.count(ranked, k, {} if query.typed else query.probabilities, self.states)
+        chosen = select(ranked, min(k, max(count, AT_LEAST * len(wanted))), wanted, self.states)
         return tuple(
             Hit(item.id, rank, item.score, item.channels, self._why(item, query, lists))
             for rank, item in enumerate(chosen, start=1)
         )
 
-    def rankings(self, query: Query, depth: int) -> dict[str, list[Neighbour]]:
-        """Return what each channel finds that may be found; channels that the query has nothing for are left out."""
+    def rankings(self, query: Query, depth: int, *, names: Collection[str] | None = None) -> dict[str, list[Neighbour]]:
+        """Return what each channel finds that may be found; channels that the query has nothing for are left out.
+
+        Args:
+            names: of the channels that are searched; None for all.
+        """
         may = self._filter(query)
-        found = {channel.name: _search(channel, query, depth, may) for channel in self.channels}
+        wanted = [channel for channel in self.channels if names is None or channel.name in names]
+        found = {channel.name: _search(channel, query, depth, may) for channel in wanted}
         return {name: ranked for name, ranked in found.items() if ranked}
 
     def _filter(self, query: Query) -> Callable[[str], bool]:
@@ -95,9 +120,13 @@ class Retriever:
                 kept.append(item)
         return kept
 
-    def _states(self, case_id: str, label: str) -> bool:
-        labels = self._snapshot.cases[case_id].labels
-        return any(labels.get(name, 0) > 0 for name in report_names(label))
+    def states(self, case_id: str, label: str) -> bool:
+        """Return whether a case states a label, as there or possible, under any of its wordings."""
+        cases = self._snapshot.cases
+        if label not in self._stating:  # for each pattern, since that is asked of thousands of cases
+            places = [NAMES.index(name) for name in report_names(label)]
+            self._stating[label] = np.any(cases.patterns[:, places] > 0, axis=1)
+        return bool(self._stating[label][cases.pattern[cases.row(case_id)]])
 
     def _why(self, item: Fused, query: Query, lists: Mapping[str, Sequence[Neighbour]]) -> str:
         """Say in one line what the case shares with the query, what it lacks, and how each channel ranked it."""

@@ -53,12 +53,12 @@ def weighted_scores(lists: Mapping[str, Ranked], *, weights: Mapping[str, float]
         weights: channel name → weight ≥ 0; channels without a weight only explain.
     """
     places: dict[str, dict[str, tuple[int, float]]] = {}
+    sums: dict[str, float] = {}
+    total = sum(weights.get(channel, 0.0) for channel in sorted(lists)) or 1.0
     for channel in sorted(lists):
+        weight = weights.get(channel, 0.0) / total
         for rank, (name, score) in enumerate(lists[channel], start=1):
             places.setdefault(name, {})[channel] = (rank, score)
-    total = sum(weights.get(channel, 0.0) for channel in lists)
-    fused = []
-    for name, found in places.items():
-        score = sum(weights.get(channel, 0.0) * min(max(value, 0.0), 1.0) for channel, (_, value) in found.items())
-        fused.append(Fused(name, round(score / total, 6) if total else 0.0, found))
-    return sorted(fused, key=lambda item: (-item.score, item.id))
+            sums[name] = sums.get(name, 0.0) + weight * min(max(score, 0.0), 1.0)
+    order = sorted((-round(score, 6), name) for name, score in sums.items())
+    return [Fused(name, -score, places[name]) for score, name in order]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from radrag.corpus.catalogue import Filters
-from radrag.corpus.report_labels import finding_labels
-from radrag.domain import Finding, ImageFinding
+from radrag.corpus.report_labels import finding_labels, finding_sides
+from radrag.domain import Finding, ImageFinding, Side, View
 from radrag.reports.normalise import normalise
 from radrag.reports.vocabulary import NAMES, NO_FINDING, ancestors
 from radrag.reports.wordings import report_names
@@ -44,6 +44,11 @@ class Query:
         findings: labels that the hits must cover between them, in no order.
         exclude_patient: patient whose own cases must not be found; empty for none.
         exclude_cases: further cases that must not be found.
+        typed: whether somebody chose the words; those that an image's findings give say nothing more than these.
+        sides: label → side that the words name.
+        sex: "M", "F", "O" or empty.
+        age: years; None when unknown.
+        views: projections of the study's images.
     """
 
     weights: Mapping[str, float]
@@ -55,6 +60,11 @@ class Query:
     exclude_cases: frozenset[str] = field(default_factory=frozenset)
     filters: Filters = field(default_factory=Filters)
     image: np.ndarray | None = field(default=None, compare=False)
+    typed: bool = True
+    sides: Mapping[str, Side] = field(default_factory=dict)
+    sex: str = ""
+    age: float | None = None
+    views: frozenset[View] = frozenset()
 
 
 def query_from_image(
@@ -63,6 +73,9 @@ def query_from_image(
     indication: str = "",
     exclude_patient: str = "",
     vector: np.ndarray | None = None,
+    sex: str = "",
+    age: float | None = None,
+    views: Iterable[View] = (),
 ) -> Query:
     """Ask for cases that read as the image looks, and for the same clinical question.
 
@@ -84,6 +97,10 @@ def query_from_image(
         findings=frozenset(positive),
         exclude_patient=exclude_patient,
         image=vector,
+        typed=False,
+        sex=sex,
+        age=age,
+        views=frozenset(views),
     )
 
 
@@ -96,6 +113,7 @@ def query_from_text(text: str, findings: Iterable[Finding] = ()) -> Query:
         normalise(text),
         probabilities={label: max(weight, 0.0) for label, weight in labels.items() if label != NO_FINDING},
         normal=1.0 if labels.get(NO_FINDING, 0) > 0 else None,
+        sides=finding_sides(stated),
     )
 
 
@@ -112,6 +130,11 @@ def joined(first: Query, second: Query) -> Query:
         exclude_cases=first.exclude_cases | second.exclude_cases,
         filters=second.filters if second.filters != Filters() else first.filters,
         image=first.image if second.image is None else second.image,
+        typed=first.typed or second.typed,
+        sides={**first.sides, **second.sides},
+        sex=second.sex or first.sex,
+        age=first.age if second.age is None else second.age,
+        views=first.views | second.views,
     )
 
 

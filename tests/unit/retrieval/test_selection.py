@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radrag.retrieval.fusion import Fused
-from radrag.retrieval.selection import AT_LEAST, select
+from radrag.retrieval.selection import AT_LEAST, CalibratedRisk, FixedCount, SimilarityGap, diversified, select
 
 STATED = st.lists(st.sets(st.sampled_from(["Mass", "Edema", "Hernia"])), max_size=40)
 
@@ -32,3 +32,83 @@ def test_as_many_as_asked_for_in_order_with_every_finding_covered(stated, k, wan
         for label in wanted:
             there = sum(label in item for item in stated)
             assert sum(label in stated[int(case[2:])] for case in found) >= min(AT_LEAST, there)
+
+
+LABELS = st.sampled_from(["Mass", "Edema", "Hernia"])
+RISK = CalibratedRisk(bound=0.3, intercept=-2.0, of_probability=1.0, of_vote=2.0)
+SELECTORS = st.sampled_from([FixedCount(), SimilarityGap(), RISK])
+
+
+def ranked(stated, scores=None):
+    return [Fused(f"c:{i:02d}", scores[i] if scores else 1 / (i + 1), {}) for i in range(len(stated))]
+
+
+def states_of(stated):
+    return lambda case, label: label in stated[int(case[2:])]
+
+
+@given(SELECTORS, STATED, st.integers(-1, 60), st.dictionaries(LABELS, st.floats(0, 1)))
+def test_a_selector_never_asks_for_more_than_there_is_or_may_be(selector, stated, k, probabilities):
+    count = selector.count(ranked(stated), k, probabilities, states_of(stated))
+    assert 0 <= count <= max(min(k, len(stated)), 0)
+    assert len(select(ranked(stated), count, [], states_of(stated))) == count
+
+
+@given(STATED, st.integers(-1, 20), st.sets(LABELS))
+def test_nothing_is_selected_twice_and_never_too_much(stated, k, wanted):
+    found = selected(stated, k, wanted)
+    assert len(found) == len(set(found)) == max(min(k, len(stated)), 0)
+
+
+def test_the_gap_ends_the_list_where_the_scores_fall():
+    scores = [0.9, 0.9, 0.89, 0.88, 0.5, 0.49, 0.48, 0.47]
+    assert SimilarityGap().count(ranked([set()] * 8, scores), 8, {}, states_of([set()] * 8)) == 4
+
+
+def test_without_a_gap_worth_the_name_all_are_taken():
+    scores = [0.9 - 0.01 * n for n in range(8)]
+    assert SimilarityGap().count(ranked([set()] * 8, scores), 8, {}, states_of([set()] * 8)) == 8
+
+
+def test_a_majority_for_what_the_image_hardly_shows_asks_for_more_cases():
+    stated = [{"Mass"}, {"Mass"}, set(), set(), set(), set()]
+    assert RISK.count(ranked(stated), 6, {"Mass": 0.02}, states_of(stated)) == 4
+    assert RISK.count(ranked(stated), 6, {"Mass": 0.95}, states_of(stated)) == 3
+
+
+def test_where_no_number_is_within_the_bound_the_one_of_least_risk_counts():
+    stated = [{"Mass"}] * 4 + [set()]
+    count = RISK.count(ranked(stated), 5, {"Mass": 0.02}, states_of(stated))
+    assert count == 4  # all of the first three and four state it, which is likelier than four of five; more is better
+
+
+def test_the_risk_is_that_of_any_asserted_finding():
+    probabilities = {"Mass": 0.5, "Edema": 0.5, "Hernia": 0.5}
+    one = RISK.risk(probabilities, {"Mass": 1.0, "Hernia": 0.5})
+    two = RISK.risk(probabilities, {"Mass": 1.0, "Edema": 1.0})
+    assert 0 < one < two < 1
+    assert RISK.risk(probabilities, {"Hernia": 0.5}) == 0
+
+
+def test_words_have_no_risk_to_bound():
+    stated = [{"Mass"}] * 6
+    assert RISK.count(ranked(stated), 6, {}, states_of(stated)) == 6
+
+
+def alike(stated):
+    return lambda one, other: float(stated[int(one[2:])] == stated[int(other[2:])])
+
+
+def test_diversity_brings_what_says_something_else_forward():
+    stated = [{"Mass"}, {"Mass"}, {"Edema"}]
+    items = ranked(stated, [0.9, 0.85, 0.8])
+    assert [item.id for item in diversified(items, 3, alike(stated), balance=0.7)] == ["c:00", "c:02", "c:01"]
+    assert diversified(items, 3, alike(stated), balance=1.0) == items
+
+
+@given(STATED, st.integers(-1, 50), st.floats(0, 1))
+def test_diversity_keeps_the_set_and_the_first(stated, count, balance):
+    items = ranked(stated)
+    found = diversified(items, count, alike(stated), balance=balance)
+    assert sorted(item.id for item in found) == [item.id for item in items]
+    assert found[:1] == items[:1] or balance == 0
