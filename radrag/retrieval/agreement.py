@@ -17,6 +17,7 @@ from radrag.reports.vocabulary import NAMES
 from radrag.reports.wordings import report_names
 
 FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.intp]
 
 SAMPLES = 256
 """Images drawn for the expectation; with them the score of a case is known to about 0.02."""
@@ -30,35 +31,62 @@ SILENT = 0.02
 more come first."""
 
 
+class AgreementScorer:
+    """Scores patterns against any number of images.
+
+    Reports differ more in what they deny and in what no image shows than in what was assessed, so each distinct
+    statement about the assessed labels is scored once; they are found when a set of labels is first asked for.
+
+    Args:
+        patterns: float32 [patterns, labels] over ``NAMES``: 1 stated, 0.5 possible, -1 denied, 0 not mentioned.
+    """
+
+    def __init__(self, patterns: FloatArray) -> None:
+        self._patterns = patterns
+        self._distinct = lru_cache(maxsize=8)(self._find_distinct)
+
+    def scores(self, probabilities: Mapping[str, float], *, normal: float | None = None) -> FloatArray:
+        """Return the expected agreement of each pattern.
+
+        Args:
+            probabilities: label → probability that the image shows it, of the labels that were assessed.
+            normal: probability that it shows none of them; None takes it from ``probabilities``, as if they were
+                independent. Findings come together, so the product is too small, and an encoder's own estimate better.
+
+        Returns:
+            float32 [patterns] in [0, 1], plus or minus :data:`SILENT`.
+        """
+        labels = tuple(name for name in NAMES if name in probabilities)
+        stated, other, place, denied = self._distinct(labels)
+        chance = np.array([probabilities[name] for name in labels], dtype=np.float32)
+        shown = (_draws(len(NAMES))[:, [NAMES.index(name) for name in labels]] < chance).astype(np.float32)
+        count = shown.sum(axis=1)
+        said = stated.sum(axis=1) + OTHER * other
+        agreement = 2 * (stated @ shown.T) / np.maximum(said[:, None] + count[None], 1e-6)
+        plain = np.maximum(1 - stated.sum(axis=1), 0) / (1 + OTHER * other)
+        agreement[:, count == 0] = plain[:, None]
+        tie = SILENT * (denied @ (1 - 2 * chance)) / max(len(labels), 1)
+        expected: FloatArray = ((agreement @ _weights(count, normal))[place] + tie).astype(np.float32)
+        return expected
+
+    def _find_distinct(self, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
+        """Return the distinct statements and where each pattern finds its own.
+
+        Returns:
+            What is stated of the labels [distinct, labels], how much else [distinct], which of these each pattern is
+            [patterns], and what each pattern denies of the labels [patterns, labels], 0 or 1.
+        """
+        stated, other = _stated(self._patterns, labels)
+        rows, place = np.unique(np.column_stack([stated, other]), axis=0, return_inverse=True)
+        denied = np.maximum(-self._patterns[:, [NAMES.index(name) for name in labels]], 0)
+        return np.ascontiguousarray(rows[:, :-1]), rows[:, -1], place.reshape(-1), denied
+
+
 def expected_agreement(
     patterns: FloatArray, probabilities: Mapping[str, float], *, normal: float | None = None
 ) -> FloatArray:
-    """Return the expected agreement of each pattern.
-
-    Args:
-        patterns: float32 [n, labels] over ``NAMES``: 1 stated, 0.5 possible, -1 denied, 0 not mentioned.
-        probabilities: label → probability that the image shows it, of the labels that were assessed.
-        normal: probability that it shows none of them; None takes it from ``probabilities``, as if they were
-            independent. Findings come together, so the product is too small, and an encoder's own estimate better.
-
-    Returns:
-        float32 [n] in [0, 1], plus or minus :data:`SILENT`.
-    """
-    labels = [name for name in NAMES if name in probabilities]
-    stated, other = _stated(patterns, tuple(labels))
-    chance = np.array([probabilities[name] for name in labels], dtype=np.float32)
-    shown = (_draws(len(NAMES))[:, [NAMES.index(name) for name in labels]] < chance).astype(np.float32)
-    count = shown.sum(axis=1)
-    weights = _weights(count, normal)
-    said = stated.sum(axis=1) + OTHER * other
-    both = stated @ shown.T
-    agreement = 2 * both / np.maximum(said[:, None] + count[None], 1e-6)
-    plain = np.maximum(1 - stated.sum(axis=1), 0) / (1 + OTHER * other)
-    agreement[:, count == 0] = plain[:, None]
-    denied = np.maximum(-patterns[:, [NAMES.index(name) for name in labels]], 0)
-    tie = SILENT * (denied @ (1 - 2 * chance)) / max(len(labels), 1)
-    expected: FloatArray = (agreement @ weights + tie).astype(np.float32)
-    return expected
+    """Score patterns against one image: :meth:`AgreementScorer.scores`."""
+    return AgreementScorer(patterns).scores(probabilities, normal=normal)
 
 
 def _stated(patterns: FloatArray, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:

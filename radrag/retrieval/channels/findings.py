@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radrag.corpus.catalogue import Catalogue
 from radrag.index.base import Neighbour
-from radrag.retrieval.agreement import expected_agreement
+from radrag.retrieval.agreement import AgreementScorer
 from radrag.retrieval.channels.best import best_rows
 from radrag.retrieval.query import Query
 
@@ -16,10 +16,11 @@ class FindingsChannel:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._scorer = AgreementScorer(catalogue.patterns)
 
     def search(self, query: Query, k: int) -> list[Neighbour]:
         """Rank by expected agreement."""
         if not query.probabilities:
             return []
-        scores = expected_agreement(self._catalogue.patterns, query.probabilities, normal=query.normal)
+        scores = self._scorer.scores(query.probabilities, normal=query.normal)
         return best_rows(scores[self._catalogue.pattern], k, self._catalogue.ids)
