@@ -17,6 +17,7 @@ from radrag.settings import Settings
 if TYPE_CHECKING:
     import numpy as np
 
+    from radrag.dicom.greys import Greys
     from radrag.encoders.base import ImageEncoder
 
 BATCH = 16
@@ -29,9 +30,21 @@ BATCH = 16
 )
 @click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
 @click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["fastest", "openvino", "bfloat16", "channels_last", "eager"]),
+    default="fastest",
+    show_default=True,
+    help="How the encoder is run; see docs/speed.md.",
+)
 @click.pass_obj
 def command(
-    settings: Settings, paths: tuple[Path, ...], out: Path, encoder: str | None, encoder_weights: Path | None
+    settings: Settings,
+    paths: tuple[Path, ...],
+    out: Path,
+    encoder: str | None,
+    encoder_weights: Path | None,
+    runtime: str,
 ) -> int:
     """Write vectors and image findings of all images in PATHS to a file.
 
@@ -39,7 +52,9 @@ def command(
     (NaN where the encoder was not trained) and `failed`, the paths that were refused. A .parquet file has the same
     by row: `path`, `vector`, a column a label; `failed` is in its metadata.
     """
-    from radrag.dicom.read import find_studies, load_study
+    from radrag.dicom.read import find_studies
+    from radrag.dicom.stream import load_studies
+    from radrag.encoders.preprocessing import enough_side
     from radrag.workspace import Workspace
 
     if out.suffix not in FORMATS:
@@ -52,18 +67,30 @@ def command(
     failed = [refusal.path for refusal in refusals]
     if not studies:
         return 1
-    table = EmbeddingTable(Workspace(changed).image_encoder)
+    image_encoder = Workspace(changed).image_encoder
+    hasten(image_encoder, settings, runtime)
+    table = EmbeddingTable(image_encoder)
     with progress("Encoding studies", len(studies)) as advance:
-        for files in studies:
-            study = load_study(files)
+        for study in load_studies(studies, side=enough_side(image_encoder.card.input_size)):
             say_refused(study.refusals)
             failed += [refusal.path for refusal in study.refusals]
             for image in study.images:
-                table.add(image.image.path, image.pixels, image.image.view)
+                table.add(image.image.path, image.greys, image.image.view)
             advance(1)
     table.write(out, failed)
     say(f"{out}: {len(table)} images encoded, {len(failed)} failed.")
     return 1 if failed else 0
+
+
+def hasten(encoder: ImageEncoder, settings: Settings, runtime: str) -> None:
+    """Let an encoder that has several runtimes take the wanted one, and say which."""
+    from radrag.encoders.runtime import Hastened
+
+    if isinstance(encoder, Hastened):
+        taken = encoder.hasten(cache=settings.cache, wanted="" if runtime == "fastest" else runtime)
+        say(f"Runtime: {taken.name}{f' ({taken.note})' if taken.note else ''}.")
+    elif runtime not in {"fastest", "eager"}:
+        raise UsageError(f"{encoder.card.name} runs eagerly only.", hint="Leave --runtime out.")
 
 
 class EmbeddingTable:
@@ -80,17 +107,17 @@ class EmbeddingTable:
     def __len__(self) -> int:
         return len(self._paths) + len(self._waiting)
 
-    def add(self, path: str, pixels: np.ndarray, view: object) -> None:
-        """Add one display image float32 [h, w]."""
-        self._waiting.append((path, pixels, view))
+    def add(self, path: str, image: Greys, view: object) -> None:
+        """Add one display image."""
+        self._waiting.append((path, image, view))
         if len(self._waiting) == BATCH:
             self._flush()
 
     def _flush(self) -> None:
         if not self._waiting:
             return
-        paths, pixels, views = zip(*self._waiting, strict=True)
-        encoding = self._encoder.encode(list(pixels), list(views))
+        paths, images, views = zip(*self._waiting, strict=True)
+        encoding = self._encoder.encode(list(images), list(views))
         self._paths += paths
         self._vectors.append(encoding.vectors)
         for findings in encoding.findings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from radrag.dicom.greys import Greys
 from radrag.domain import View
 from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_rows
 from radrag.encoders.devices import check_device
@@ -111,7 +112,7 @@ class HuggingFaceImageEncoder:
         """What the model is."""
         return self._card
 
-    def encode(self, images: Sequence[FloatArray], views: Sequence[View] | None = None) -> ImageEncoding:
+    def encode(self, images: Sequence[FloatArray | Greys], views: Sequence[View] | None = None) -> ImageEncoding:
         """Encode display images; see :meth:`radrag.encoders.base.ImageEncoder.encode`.
 
         Returns:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from radrag.dicom.greys import Greys
 from radrag.encoders.base import FloatArray
 from radrag.encoders.placement import Placement
 from radrag.encoders.preprocessing import resize
@@ -79,11 +80,11 @@ class ImageSteps:
             std=_channels(given.image_std if normal else 1.0, channels),
         )
 
-    def prepare(self, image: FloatArray) -> tuple[torch.Tensor, Placement]:
+    def prepare(self, image: FloatArray | Greys) -> tuple[torch.Tensor, Placement]:
         """Prepare one display image.
 
         Args:
-            image: float32 [rows, columns] in [0, 1].
+            image: [rows, columns] in [0, 1].
 
         Returns:
             float32 [channels, rows, columns] as the model wants it, and the way back.

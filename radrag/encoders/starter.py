@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from radrag.dicom.greys import Greys
 from radrag.domain import ImageFinding, View
 from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_rows, untrained
 from radrag.encoders.devices import check_device
 from radrag.encoders.placement import Placement
 from radrag.encoders.preprocessing import fit_square
 from radrag.encoders.regions import Activation, located, with_regions
+from radrag.encoders.runtime import Runtime, choose, eager, probe_images
 from radrag.errors import WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.weights import find_weights, load_state
@@ -37,6 +39,7 @@ class StarterEncoder:
         self._card = card
         self._device = device
         self._batch = batch
+        self._run = eager(self._network)
 
     @classmethod
     def load(
@@ -86,7 +89,27 @@ class StarterEncoder:
         """Return the shipped card."""
         return ModelCard.from_json((FOLDER / "starter.json").read_text(encoding="utf-8"))
 
-    def encode(self, images: Sequence[FloatArray], views: Sequence[View] | None = None) -> ImageEncoding:
+    def hasten(self, *, cache: Path | None = None, wanted: str = "") -> Runtime:
+        """Take the fastest runtime for what is encoded from now on; see :func:`radrag.encoders.runtime.choose`.
+
+        On a GPU nothing changes.
+        """
+        if self._device != "cpu":
+            return Runtime("eager", self._run, f"on {self._device}")
+        probe = probe_images(self._card.input_size).mul_(2).sub_(1)
+        key = self._card.card_hash
+        chosen = choose(
+            self._network,
+            probe,
+            lambda outputs: (outputs[0].numpy(), outputs[1].numpy()),
+            wanted=wanted,
+            cache=cache,
+            key=key,
+        )
+        self._run = chosen.run
+        return chosen
+
+    def encode(self, images: Sequence[FloatArray | Greys], views: Sequence[View] | None = None) -> ImageEncoding:
         """Encode display images; see :meth:`radrag.encoders.base.ImageEncoder.encode`.
 
         Returns:
@@ -104,7 +127,7 @@ class StarterEncoder:
             for start in range(0, len(images), self._batch):
                 batch = [fit_square(image, self._card.input_size) for image in images[start : start + self._batch]]
                 pixels = torch.stack([square for square, _ in batch]).mul_(2).sub_(1).to(self._device)
-                embedded, probability, stages = self._network(pixels.contiguous(memory_format=torch.channels_last))
+                embedded, probability, *stages = self._run(pixels.contiguous(memory_format=torch.channels_last))
                 stop = start + len(batch)
                 vectors[start:stop] = embedded.cpu().numpy()
                 maps.append(stages[-1].contiguous().cpu().numpy())
