@@ -74,7 +74,7 @@ def _sentence(number: int, sentence: DraftSentence, width: int, links: int, pain
     lines = _wrap(f"{sentence.text} {status}", width, f"{number:3d}. ", "     ")
     lines[-1] = lines[-1].replace(status, paint(status, sentence.status))
     for relation in Relation:
-        if relation is Relation.SUPPORTS or sentence.status is Status.CONTRADICTED:
+        if relation is Relation.SUPPORTS or sentence.status in (Status.CONTRADICTED, Status.UNSUPPORTED):
             for link in [link for link in sentence.links if link.relation is relation][:links]:
                 lines += _wrap(_quote(link), width, "       ", "         ")
     return lines

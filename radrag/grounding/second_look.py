@@ -2,8 +2,9 @@
 
 Cases found for a claim are not neighbours of the image, which has three consequences. They are sought on both sides
 (:mod:`radrag.retrieval.feedback`), since a search for what was written would confirm anything. They have a say only on
-the sentences whose claims they were sought for. And they support in part at most: that some report states it does not
-make it true of this patient. They can contradict in full.
+the sentences whose claims they were sought for. And their number means nothing, since it was chosen: they outvote
+nobody. Where one supports the sentence, it is supported in part, because some report says so and not because this
+patient's image is like that report's; where none does, it stays unsupported. Both sides are quoted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from radrag.domain import DraftSentence, Finding, Hit, ImageFinding, Sentence, Status
+from radrag.domain import DraftSentence, EvidenceLink, Finding, Hit, ImageFinding, Relation, Sentence, Status
 from radrag.grounding.verify import Verifier
 
 ROUNDS = 1
@@ -106,7 +107,7 @@ def look_again(
             if cases:
                 more = [sentence for case_id in cases for sentence in read[case_id]]
                 again = verifier.verify([(one.section, one.text)], [*evidence, *more], image_findings)[0]
-                checked[place] = replace(again, status=_at_most_in_part(again.status))
+                checked[place] = replace(again, status=_without_votes(again.links))
     changed = sum(after.status is not before.status for after, before in zip(checked, sentences, strict=True))
     return SecondLook(tuple(checked), tuple(look_ups), changed)
 
@@ -126,5 +127,9 @@ def _searched(claim: Finding) -> Finding:
     return Finding(claim.label, claim.polarity, claim.side)
 
 
-def _at_most_in_part(status: Status) -> Status:
-    return Status.PARTIAL if status is Status.SUPPORTED else status
+def _without_votes(links: Sequence[EvidenceLink]) -> Status:
+    """Return the status by whether there is support at all.
+
+    Reports rarely deny a hernia, and state it where there is one: by votes, "no hernia" would always be contradicted.
+    """
+    return Status.PARTIAL if any(link.relation is Relation.SUPPORTS for link in links) else Status.UNSUPPORTED
