@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -71,6 +72,11 @@ class Retriever:
         """What is searched."""
         return self._snapshot.manifest
 
+    @property
+    def weights(self) -> Weights:
+        """How much each channel counts."""
+        return self._weights
+
     def search(self, query: Query, k: int) -> tuple[Hit, ...]:
         """Return the best cases, ``k`` or as many as the selector says.
 
@@ -78,8 +84,7 @@ class Retriever:
         """
         weights = self._weights.of(query)
         lists = self.rankings(query, max(k, DEPTH), names=[name for name, weight in weights.items() if weight > 0])
-        fused = weighted_scores(lists, weights=weights)
-        ranked = self._reranker.rerank(self._without_twins(fused), query)
+        ranked = self.ranked(query, lists)
         wanted = [label for label in query.findings if label != NO_FINDING]
         count = self._selector.count(ranked, k, {} if query.typed else query.probabilities, self.states)
         chosen = select(ranked, min(k, max(count, AT_LEAST * len(wanted))), wanted, self.states)
@@ -87,6 +92,21 @@ class Retriever:
             Hit(item.id, rank, item.score, item.channels, self._why(item, query, lists))
             for rank, item in enumerate(chosen, start=1)
         )
+
+    def ranked(self, query: Query, lists: Mapping[str, Sequence[Neighbour]]) -> list[Fused]:
+        """Return what the channels found, fused, without twins, and re-ranked: what hits are selected from."""
+        fused = weighted_scores(lists, weights=self._weights.of(query))
+        return self._reranker.rerank(self.without_twins(fused), query)
+
+    def with_parts(
+        self, *, weights: Weights | None = None, reranker: Reranker | None = None, selector: Selector | None = None
+    ) -> Retriever:
+        """Return a retriever of the same index with other parts; None keeps a part."""
+        other = copy.copy(self)
+        other._weights = weights or self._weights
+        other._reranker = reranker or self._reranker
+        other._selector = selector or self._selector
+        return other
 
     def rankings(self, query: Query, depth: int, *, names: Collection[str] | None = None) -> dict[str, list[Neighbour]]:
         """Return what each channel finds that may be found; channels that the query has nothing for are left out.
@@ -108,7 +128,7 @@ class Retriever:
 
         return may
 
-    def _without_twins(self, fused: Sequence[Fused]) -> list[Fused]:
+    def without_twins(self, fused: Sequence[Fused]) -> list[Fused]:
         """Keep the first of the cases whose reports say the same in the same words: ten copies are one witness."""
         cases = self._snapshot.cases
         seen: set[int] = set()
@@ -127,6 +147,13 @@ class Retriever:
             places = [NAMES.index(name) for name in report_names(label)]
             self._stating[label] = np.any(cases.patterns[:, places] > 0, axis=1)
         return bool(self._stating[label][cases.pattern[cases.row(case_id)]])
+
+    def alike(self, one: str, other: str) -> float:
+        """Return the likeness of what two cases state, in [0, 1]: shared over all labels (Jaccard); 1 for none."""
+        cases = self._snapshot.cases
+        first, second = (cases.patterns[cases.pattern[cases.row(name)]] > 0 for name in (one, other))
+        either = np.count_nonzero(first | second)
+        return float(np.count_nonzero(first & second) / either) if either else 1.0
 
     def _why(self, item: Fused, query: Query, lists: Mapping[str, Sequence[Neighbour]]) -> str:
         """Say in one line what the case shares with the query, what it lacks, and how each channel ranked it."""

@@ -31,15 +31,15 @@ class Weights:
     source: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def of(self, query: Query) -> Mapping[str, float]:
-        """Return the weights for a query."""
-        return self.words if query.typed else self.image
+        """Return the weights for a query; an image in which no finding was assessed has nothing but its words."""
+        return self.words if query.typed or not query.probabilities else self.image
 
 
 WEIGHTS = Weights(
-    image={"labels": 1.0, "image": 0.2, "lexical": 0.05},
+    image={"labels": 1.0, "image": 0.2},
     words={"labels": 1.0, "image": 0.2, "lexical": 0.1, "text": 0.1},
 )
-"""Findings decide, the others order cases that fit alike; where each comes from: docs/retrieval.md."""
+"""Findings decide. For images the words of their findings helped in no measurement; see docs/retrieval.md."""
 
 
 def weights_file(index: Path) -> Path:

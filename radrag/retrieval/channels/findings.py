@@ -5,7 +5,7 @@ from __future__ import annotations
 from radrag.corpus.catalogue import Catalogue
 from radrag.index.base import Neighbour
 from radrag.retrieval.agreement import AgreementScorer
-from radrag.retrieval.channels.best import best_rows
+from radrag.retrieval.channels.best import BestRows
 from radrag.retrieval.query import Query
 
 
@@ -16,6 +16,7 @@ class FindingsChannel:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._best = BestRows(catalogue.ids)
         self._scorer = AgreementScorer(catalogue.patterns)
 
     def search(self, query: Query, k: int) -> list[Neighbour]:
@@ -23,4 +24,4 @@ class FindingsChannel:
         if not query.probabilities:
             return []
         scores = self._scorer.scores(query.probabilities, normal=query.normal)
-        return best_rows(scores[self._catalogue.pattern], k, self._catalogue.ids)
+        return self._best.of(scores[self._catalogue.pattern], k)

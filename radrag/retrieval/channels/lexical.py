@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from radrag.corpus.lexical import LexicalIndex
 from radrag.index.base import Neighbour
 from radrag.reports.normalise import search_terms
-from radrag.retrieval.channels.best import best_rows
+from radrag.retrieval.channels.best import BestRows
 from radrag.retrieval.query import Query
 
 HALF = 10.0
@@ -21,12 +21,12 @@ class LexicalChannel:
 
     def __init__(self, index: LexicalIndex, ids: Sequence[str]) -> None:
         self._index = index
-        self._ids = ids
+        self._best = BestRows(ids)
 
     def search(self, query: Query, k: int) -> list[Neighbour]:
         """Rank by BM25."""
         if not query.text:
             return []
         scores = self._index.scores(search_terms(query.text))
-        found = best_rows((scores / (scores + HALF)).astype("float32"), k, self._ids)
+        found = self._best.of((scores / (scores + HALF)).astype("float32"), k)
         return [pair for pair in found if pair[1] > 0]

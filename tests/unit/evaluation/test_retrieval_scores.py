@@ -9,7 +9,7 @@ from radrag.evaluation.queries import EvaluationQuery
 from radrag.evaluation.relevance import Relevance
 from radrag.evaluation.retrieval import evaluate_retrieval
 from radrag.evaluation.retrieval_files import scores_as_dict, write_evaluation, write_plots
-from radrag.evaluation.variants import variants
+from radrag.evaluation.variants import alone
 from radrag.retrieval.query import Query
 
 EDEMA, HERNIA, NOTHING = {"Edema": 1.0, "Lung Opacity": 1.0}, {"Hernia": 1.0}, {"No Finding": 1.0}
@@ -152,8 +152,7 @@ def test_a_channel_alone_is_asked_for_as_many_more_as_are_left_out():
         def search(self, _, k):
             return [(case, 1.0) for case in CASES][:k]
 
-    search = variants(None, [Channel()], depth=10)["channel ids"]
-    assert len(search(Query({}, "", exclude_cases=frozenset({"t:e00", "t:e01"})))) == 12
+    assert len(alone(Channel(), 10, Query({}, "", exclude_cases=frozenset({"t:e00", "t:e01"})))) == 12
 
 
 def test_files_carry_the_same_scores_and_are_the_same_every_time(tmp_path):

@@ -42,3 +42,8 @@ def test_words_that_only_repeat_an_images_findings_are_not_typed():
     assert FITTED.of(image) == {"labels": 1.0}
     assert FITTED.of(query_from_text("mass")) == {"text": 0.5}
     assert FITTED.of(joined(image, query_from_text("mass"))) == {"text": 0.5}
+
+
+def test_an_image_without_assessed_findings_is_searched_by_its_indication():
+    unseen = query_from_image([ImageFinding("Mass", 0.5, 0.5, False)], indication="Chest pain")
+    assert FITTED.of(unseen) == {"text": 0.5}

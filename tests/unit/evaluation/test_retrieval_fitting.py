@@ -1,0 +1,78 @@
+"""Weights are taken only where they help; the risk of a majority follows what was seen."""
+
+import numpy as np
+
+from radrag.domain import ImageFinding
+from radrag.evaluation.fitting import fit_risk, fit_weights
+from radrag.evaluation.queries import EvaluationQuery
+from radrag.evaluation.relevance import Relevance
+from radrag.retrieval.fusion import Fused, weighted_scores
+from radrag.retrieval.query import query_from_image
+from radrag.retrieval.weights import WEIGHTS
+
+CASES = {f"t:{n:02d}": {"Hernia": 1.0} if n < 10 else {"Edema": 1.0} for n in range(20)}
+LABELS = [(case, 0.5) for case in CASES]
+
+
+class FixedRankings:
+    """A retriever that finds the same whatever it is asked."""
+
+    def __init__(self, weights=WEIGHTS, **lists):
+        self.weights = weights
+        self.lists = lists
+
+    def with_parts(self, *, weights):
+        return FixedRankings(weights, **self.lists)
+
+    def rankings(self, query, depth, *, names=None):
+        return {name: found for name, found in self.lists.items() if names is None or name in names}
+
+    def ranked(self, query, lists) -> list[Fused]:
+        return weighted_scores(lists, weights=self.weights.of(query))
+
+    def states(self, case_id, label):
+        return CASES[case_id].get(label, 0) > 0
+
+
+def query(number, truth, probability=0.5):
+    findings = [ImageFinding("Hernia", probability, 0.5, True), ImageFinding("Edema", 1 - probability, 0.5, True)]
+    return EvaluationQuery(f"q{number}", f"p{number}", truth, query_from_image(findings))
+
+
+EDEMA = {"Edema": 1.0, "Hernia": 0.0}
+HERNIA = {"Edema": 0.0, "Hernia": 1.0}
+
+
+def fitted(score):
+    good = [(case, score(labels)) for case, labels in CASES.items()]
+    queries = [query(number, EDEMA) for number in range(5)]
+    return fit_weights(queries, FixedRankings(labels=LABELS, text=good), Relevance(CASES), source={"name": "made"})
+
+
+def test_a_channel_that_orders_better_gets_a_weight():
+    weights = fitted(lambda labels: float("Edema" in labels))
+    assert weights.image["text"] > 0
+    assert weights.source == {"name": "made", "queries": 5, "patients": 5, "ndcg_at_10": 1.0}
+
+
+def test_a_channel_that_orders_worse_or_not_at_all_gets_none():
+    assert fitted(lambda labels: float("Hernia" in labels)).image == {"labels": 1.0}
+    assert fitted(lambda _: 0.5).image == {"labels": 1.0}
+
+
+def test_what_is_likelier_by_the_image_is_likelier_there():
+    """All hits state a hernia; it is there where the image says so."""
+    random = np.random.default_rng(0)
+    queries = [
+        query(number, HERNIA if random.random() < chance else EDEMA, chance)
+        for number, chance in enumerate(random.uniform(0.05, 0.95, size=400))
+    ]
+    risk = fit_risk(queries, FixedRankings(labels=LABELS), bound=0.2, most=10)
+    assert risk.of_probability > 0
+    assert abs(risk.chance(0.5, 1.0) - 0.5) < 0.1
+    assert abs(risk.chance(0.9, 1.0) - 0.9) < 0.1
+
+
+def test_without_any_majority_nothing_is_learnt():
+    risk = fit_risk([], FixedRankings(labels=LABELS), bound=0.2)
+    assert risk.chance(0.9, 1.0) == 0.5
