@@ -151,7 +151,7 @@ def _hits_table(hits: Sequence[Hit], quotes: Sequence[Sentence | None]) -> str:
     shown = [header, rule]
     for line, hit, quote in zip(lines, hits, quotes, strict=True):
         shown.append(click.style(line, bold=True))
-        shown += _below(_reasons(hit), width)
+        shown += _below(_reasons(hit, channels), width)
         if quote:
             shown += _below(f'{quote.section}[{quote.start}:{quote.end}] "{" ".join(quote.text.split())}"', width)
     return "\n".join(shown)
@@ -161,9 +161,9 @@ def _below(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, initial_indent="      ", subsequent_indent="        ", break_on_hyphens=False)
 
 
-def _reasons(hit: Hit) -> str:
+def _reasons(hit: Hit, channels: Sequence[str]) -> str:
     """Return why a hit was found, without the channels' ranks, which have columns of their own."""
-    return "; ".join(part for part in hit.why.split("; ") if part.partition(":")[0] not in hit.channels)
+    return "; ".join(part for part in hit.why.split("; ") if part.partition(":")[0] not in channels)
 
 
 def _neighbourhood_table(workspace: Workspace, hits: Sequence[Hit]) -> str:

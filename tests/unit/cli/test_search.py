@@ -50,6 +50,7 @@ def test_the_table_has_rank_score_the_channels_the_reason_and_the_sentence_that_
     assert "shares pleural effusion" in out
     assert 'findings[0:33] "There is a left pleural effusion."' in out
     assert "Heart size" not in out
+    assert "rank 1" not in out  # it has its column
 
 
 def test_the_neighbourhood_closes_the_table(search):
