@@ -48,17 +48,20 @@ def decode_less(frame: bytes, bits: int, side: int) -> npt.NDArray[Any] | None:
     levels = min(levels, max(0, (min(rows, columns) // side).bit_length() - 1))
     if not levels or components > 1 or precision != bits:
         return None
+    for left_out in range(levels, 0, -1):
+        values = _without_levels(frame, left_out)
+        if values is not None and values.shape == (-(-rows >> left_out), -(-columns >> left_out)):
+            return values >> (8 * values.dtype.itemsize - bits)  # Pillow moves the value to the highest bits
+    return None
+
+
+def _without_levels(frame: bytes, left_out: int) -> npt.NDArray[Any] | None:
     try:
         with Image.open(BytesIO(frame), formats=("JPEG2000",)) as image:
-            if image.mode not in {"L", "I;16"}:
-                return None
-            setattr(image, "reduce", levels)  # noqa: B010 - Pillow types it as the method that other formats have
-            values = np.asarray(image)
-    except OSError:
+            setattr(image, "reduce", left_out)  # noqa: B010 - Pillow types it as the method that other formats have
+            return np.asarray(image) if image.mode in {"L", "I;16"} else None
+    except OSError:  # damaged; or Pillow expects another size than OpenJPEG gives: it rounds n / 4 to the nearest
         return None
-    if values.shape != (-(-rows >> levels), -(-columns >> levels)):
-        return None
-    return values >> (8 * values.dtype.itemsize - bits)  # Pillow moves the value to the highest bits
 
 
 def _start(frame: bytes) -> int:

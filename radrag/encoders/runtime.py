@@ -112,8 +112,9 @@ def openvino(network: Any, probe: torch.Tensor) -> Run:
     frontend = require("openvino.frontend", extra="fast").FrontEndManager().load_by_framework("pytorch")
     decoder = require("openvino.frontend.pytorch.ts_decoder", extra="fast").TorchScriptPythonDecoder
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the frontend traces, which torch calls outdated
-        model = frontend.convert(frontend.load(decoder(_copy(network), example_input=(probe,))))
+        warnings.simplefilter("ignore")  # it traces the network, which torch calls outdated
+        graph = decoder(_copy(network), example_input=(probe,))  # in a name: the frontend does not keep it alive
+        model = frontend.convert(frontend.load(graph))
     compiled = ov.Core().compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
 
     def run(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -165,8 +166,12 @@ def choose(
     names = (wanted,) if wanted else (known,) if known in available() else available()
     best, least, failed = Runtime("eager", plain), np.inf, []
     for name in names:
-        run = RUNTIMES[name](network, probe)
-        if not agrees(reference, read(run(probe))):
+        try:
+            run = RUNTIMES[name](network, probe)
+            fits = agrees(reference, read(run(probe)))
+        except RuntimeError:  # torch's and OpenVINO's, for an operation that they do not have
+            fits = False
+        if not fits:
             failed.append(name)
             continue
         seconds = 0.0 if len(names) == 1 else statistics.median(_seconds(run, probe) for _ in range(_REPEATS))
@@ -174,7 +179,7 @@ def choose(
             best, least = Runtime(name, run), seconds
     if cache and not wanted and not failed and len(names) > 1:
         _keep(cache, key, best.name)
-    note = f"{', '.join(failed)} gave other vectors or findings than eager float32" if failed else ""
+    note = f"{', '.join(failed)} cannot run it, or not with the vectors and findings of eager float32" if failed else ""
     return Runtime(best.name, best.run, note)
 
 
