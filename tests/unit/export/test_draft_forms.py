@@ -107,3 +107,38 @@ def test_the_text_fits_its_width_and_says_when_nothing_was_drafted():
     empty = replace(DRAFT, sentences=(), image_findings=(image_finding("Mass", float("nan"), trained=False),))
     assert "No sentence was drafted." in draft_to_text(empty)
     assert "Image findings: not assessed" in draft_to_text(empty)
+
+
+NEIGHBOURS = {
+    "label": "Edema",
+    "support": 3,
+    "against": 1,
+    "silent": 16,
+    "share": 0.75,
+    "prevalence": 0.05,
+    "lift": 3.0,
+    "cases": {"support": ["a:1", "a:2", "a:3"], "against": ["a:4"]},
+}
+TOLD = replace(DRAFT, provenance={**DRAFT.provenance, "neighbourhood": [NEIGHBOURS], "feedback": [], "novelty": None})
+
+
+def test_the_neighbourhood_is_a_key_of_its_own_and_empty_in_drafts_made_before_it_was_kept():
+    shown = draft_to_dict(TOLD)
+    jsonschema.validate(shown, draft_schema())
+    assert shown["neighbourhood"] == [NEIGHBOURS]
+    assert "neighbourhood" not in shown["provenance"]
+    assert draft_to_dict(DRAFT)["neighbourhood"] == []
+
+
+def test_the_text_shows_the_neighbourhood_only_when_asked():
+    assert "WHAT THE CASES" not in draft_to_text(TOLD)
+    lines = draft_to_text(TOLD, neighbourhood=True).splitlines()
+    row = next(line.split() for line in lines if line.strip().startswith("Edema  "))
+    assert row == ["Edema", "3", "1", "16", "5.0%", "3.0x"]
+
+
+def test_an_unsupported_sentence_shows_what_was_found_against_it():
+    against = link_to(sentence("No mass.", "no Mass", case="iu-xray:CXR2"), Relation.CONTRADICTS, 1.0)
+    text = draft_to_text(replace(DRAFT, sentences=(replace(DRAFT.sentences[1], links=(against,)),)))
+    assert "[UNSUPPORTED; 0 for, 1 against]" in text
+    assert 'x iu-xray:CXR2 findings[0:8] "No mass."' in text
