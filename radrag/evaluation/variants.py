@@ -24,6 +24,9 @@ SINGLE = "channel "
 ALL_CHANNELS = {"labels": 1.0, "image": 0.2, "lexical": 0.1, "text": 0.1}
 """Weights that use every channel, for images too; set by hand."""
 
+ADDED = 0.1
+"""Weight of a channel that is not used for images, in the variant that adds it."""
+
 BALANCE = 0.9
 """Of relevance against diversity, in the variant that diversifies."""
 
@@ -43,9 +46,14 @@ def variants(retriever: Retriever, channels: Sequence[Channel], *, depth: int) -
         "fused, all channels": retriever.with_parts(weights=Weights(ALL_CHANNELS, ALL_CHANNELS)),
         "fused, no re-ranking": retriever.with_parts(reranker=AgreementReranker({}, Bonuses(0, 0, 0, 0))),
         **{
-            f"fused, no {channel.name}": retriever.with_parts(weights=_without(own, channel.name))
+            f"fused, with {channel.name}": retriever.with_parts(weights=_with(own, channel.name, ADDED))
             for channel in channels
-            if len(channels) > 1 and own.image.get(channel.name, 0) + own.words.get(channel.name, 0) > 0
+            if not own.image.get(channel.name)
+        },
+        **{
+            f"fused, no {channel.name}": retriever.with_parts(weights=_with(own, channel.name, 0.0))
+            for channel in channels
+            if own.image.get(channel.name) and sum(map(bool, own.image.values())) > 1
         },
     }
     return {
@@ -98,12 +106,9 @@ def _diverse(retriever: Retriever, rankings: _Rankings, depth: int, query: Query
     return [item.id for item in found]
 
 
-def _without(weights: Weights, channel: str) -> Weights:
-    return replace(
-        weights,
-        image={name: weight for name, weight in weights.image.items() if name != channel},
-        words={name: weight for name, weight in weights.words.items() if name != channel},
-    )
+def _with(weights: Weights, channel: str, weight: float) -> Weights:
+    """Return the weights with another one for a channel; 0 leaves it out."""
+    return replace(weights, image={**weights.image, channel: weight}, words={**weights.words, channel: weight})
 
 
 def alone(channel: Channel, depth: int, query: Query) -> list[str]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radrag.corpus.catalogue import Catalogue, CatalogueBuilder, Filters, same_text_key
-from radrag.domain import Case, StudyImage, View
+from radrag.domain import Case, Side, StudyImage, View
 from radrag.errors import BadIndex
 from radrag.reports.vocabulary import NAMES
 
@@ -103,3 +103,15 @@ def test_a_damaged_table_is_refused(tmp_path):
     (tmp_path / "cases.arrow").write_bytes(b"ARROW1")
     with pytest.raises(BadIndex, match="no readable case table"):
         Catalogue.load(tmp_path)
+
+
+def test_sides_come_back_and_an_index_without_them_can_be_read(tmp_path):
+    builder = CatalogueBuilder()
+    sides = {"Pleural Effusion": Side.LEFT, "Atelectasis": Side.BILATERAL, "Mass": Side.RIGHT}
+    builder.add(case(1), {"Mass": 1.0}, ["A mass."], sides)
+    builder.add(case(2), {"Mass": 1.0}, ["One mass."])
+    builder.catalogue().save(tmp_path)
+    loaded = Catalogue.load(tmp_path)
+    assert [loaded[name].sides for name in loaded] == [sides, {}]
+    older = Catalogue({name: column for name, column in loaded._columns.items() if name != "sides"}, loaded.patterns)
+    assert older["a:1"].sides == {}

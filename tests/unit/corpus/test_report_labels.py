@@ -4,8 +4,8 @@ from fakes import sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radrag.corpus.report_labels import report_labels, searchable_text
-from radrag.domain import Finding, Polarity
+from radrag.corpus.report_labels import finding_sides, report_labels, searchable_text
+from radrag.domain import Finding, Polarity, Side
 from radrag.reports.vocabulary import NAMES, ancestors
 
 
@@ -41,3 +41,14 @@ def test_the_text_that_is_embedded_has_the_impression_first_and_no_marks():
     sections = {"findings": "Heart is XXXX large.", "impression": "Big  heart ___.", "indication": "Cough"}
     assert searchable_text(sections) == "Big heart . Heart is large."
     assert searchable_text({"note": "Only this."}) == "Only this."
+
+
+def test_sides_are_of_what_is_stated_and_left_and_right_are_both_sides():
+    said = [
+        Finding("Mass", side=Side.LEFT),
+        Finding("Pleural Effusion", side=Side.LEFT),
+        Finding("Pleural Effusion", side=Side.RIGHT),
+        Finding("Pneumothorax", Polarity.NEGATIVE, side=Side.RIGHT),
+        Finding("Edema"),
+    ]
+    assert finding_sides(said) == {"Mass": Side.LEFT, "Pleural Effusion": Side.BILATERAL}

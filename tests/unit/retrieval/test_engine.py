@@ -59,6 +59,11 @@ def test_what_states_the_finding_comes_before_what_denies_it(retriever):
     assert found.index("a:2") > 2
 
 
+def test_of_cases_that_state_the_finding_the_one_on_the_same_side_comes_first(retriever):
+    assert ids(retriever.search(ask("pleural effusion on the left"), 1)) == ["a:1"]
+    assert ids(retriever.search(ask("right pleural effusion"), 2)) == ["b:6", "a:1"]
+
+
 def test_the_same_report_twice_is_one_witness(retriever):
     found = ids(retriever.search(ask("left pleural effusion"), 6))
     assert "a:3" not in found
