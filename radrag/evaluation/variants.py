@@ -53,7 +53,7 @@ def variants(retriever: Retriever, channels: Sequence[Channel], *, depth: int) -
         **{
             f"fused, no {channel.name}": retriever.with_parts(weights=_with(own, channel.name, 0.0))
             for channel in channels
-            if own.image.get(channel.name) and sum(map(bool, own.image.values())) > 1
+            if own.image.get(channel.name) and any(own.image.get(other.name) for other in channels if other != channel)
         },
     }
     return {
