@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from radrag.encoders.base import ImageEncoder
 
 BATCH = 16
+FEW = 64
+"""Studies below which measuring runtimes would take longer than the work: then the network runs eagerly."""
 
 
 @click.command()
@@ -68,7 +70,7 @@ def command(
     if not studies:
         return 1
     image_encoder = Workspace(changed).image_encoder
-    hasten(image_encoder, settings, runtime)
+    hasten(image_encoder, settings, "eager" if runtime == "fastest" and len(studies) < FEW else runtime)
     table = EmbeddingTable(image_encoder)
     with progress("Encoding studies", len(studies)) as advance:
         for study in load_studies(studies, side=enough_side(image_encoder.card.input_size)):
