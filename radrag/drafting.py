@@ -104,7 +104,13 @@ class Drafter:
         image_findings = seen.findings
         vector = seen.vector_for(self._retriever.manifest)
         query = query_from_image(
-            image_findings, indication=values.indication, exclude_patient=values.patient_key, vector=vector
+            image_findings,
+            indication=values.indication,
+            exclude_patient=values.patient_key,
+            vector=vector,
+            sex=values.sex,
+            age=values.age,
+            views=frozenset(image.view for image in values.images),
         )
         unusual = self._novelty(vector, [image.perceptual_hash for image in values.images]) if self._novelty else None
         hits = self._retriever.search(query, self._hits)

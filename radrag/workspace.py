@@ -76,9 +76,12 @@ class Workspace:
         Raises:
             BadIndex: there is none, or it was built otherwise.
         """
+        from radrag.corpus.snapshot import current_index
         from radrag.retrieval.engine import Retriever
+        from radrag.retrieval.weights import load_weights
 
-        return Retriever(self.snapshot, self.text_encoder)
+        weights = load_weights(current_index(self.settings.indexes))
+        return Retriever(self.snapshot, self.text_encoder, weights=weights)
 
     @cached_property
     def novelty(self) -> Novelty | None:

@@ -121,7 +121,13 @@ def _query(workspace: Workspace, image: Path | None, text: str) -> Query:
     for warning in (*study.warnings, *unusual):
         say(f"{click.style('Warning', fg='yellow')} {warning.message} [{warning.code}]")
     looked = query_from_image(
-        seen.findings, indication=study.study.indication, exclude_patient=study.study.patient_key, vector=vector
+        seen.findings,
+        indication=study.study.indication,
+        exclude_patient=study.study.patient_key,
+        vector=vector,
+        sex=study.study.sex,
+        age=study.study.age,
+        views=frozenset(image.view for image in study.study.images),
     )
     return joined(looked, words) if text.strip() else looked
 

@@ -163,6 +163,7 @@ def drop_corpus(store: Store, folder: Path, corpus: str) -> int:
         elif old.name == current:
             pointer.unlink()
         shutil.rmtree(old)
+        old.with_name(f"{old.name}.weights.json").unlink(missing_ok=True)  # what was fitted to it
         changed += 1
     return changed
 

@@ -44,7 +44,8 @@ class Query:
         findings: labels that the hits must cover between them, in no order.
         exclude_patient: patient whose own cases must not be found; empty for none.
         exclude_cases: further cases that must not be found.
-        typed: whether somebody chose the words; those that an image's findings give say nothing more than these.
+        typed: whether somebody chose the words, an indication too; those that an image's findings give say nothing more
+            than these.
         sides: label → side that the words name.
         sex: "M", "F", "O" or empty.
         age: years; None when unknown.
@@ -97,7 +98,7 @@ def query_from_image(
         findings=frozenset(positive),
         exclude_patient=exclude_patient,
         image=vector,
-        typed=False,
+        typed=bool(indication.strip()),
         sex=sex,
         age=age,
         views=frozenset(views),

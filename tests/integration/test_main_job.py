@@ -73,7 +73,7 @@ def test_every_quote_is_the_stored_text_byte_for_byte(draft, store):
 def test_links_and_hits_name_the_same_cases(draft):
     assert {link["case_id"] for link in all_links(draft)} <= {hit["case_id"] for hit in draft["hits"]}
     assert [hit["rank"] for hit in draft["hits"]] == list(range(1, 21))
-    assert all(set(hit["channels"]) <= {"labels", "text"} and hit["why"] for hit in draft["hits"])
+    assert all(set(hit["channels"]) <= {"labels", "lexical", "text"} and hit["why"] for hit in draft["hits"])
 
 
 def test_the_draft_takes_over_no_blank_identifier_or_comparison(draft):
@@ -261,8 +261,8 @@ def test_a_removed_corpus_is_gone_and_the_index_says_it_is_out_of_date(radrag, o
 
 def test_a_damaged_index_is_noticed(radrag, own_workspace):
     name = (own_workspace / "indexes" / "current").read_text().strip()
-    cases = own_workspace / "indexes" / name / "cases.json"
-    cases.write_text(cases.read_text().replace("CXR25", "CXR52", 1))
+    cases = own_workspace / "indexes" / name / "labels" / "cases.arrow"
+    cases.write_bytes(cases.read_bytes().replace(b"CXR25", b"CXR52", 1))
     code, _, err = radrag("index", "verify", workspace=own_workspace)
     assert code == 1
     assert "changed after it was built" in err
