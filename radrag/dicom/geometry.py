@@ -1,4 +1,4 @@
-"""Where a pixel of the display or of a model's input lies in the original image, and back.
+"""Where a pixel of the display image lies in the original image, and back.
 
 Coordinates are continuous: a pixel's area is [i, i + 1), its centre i + 0.5; x to the right, y down.
 """
@@ -6,7 +6,7 @@ Coordinates are continuous: a pixel's area is [i, i + 1), its centre i + 0.5; x 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,87 +75,6 @@ class Geometry:
     def box_to_original(self, box: Box) -> Box:
         """Map a box of the display image to the original matrix."""
         return _box(self.point_to_original(box[:2]), self.point_to_original(box[2:]))
-
-
-@dataclass(frozen=True, slots=True)
-class ModelGeometry:
-    """From a model's square input to the display image, and on to the original matrix.
-
-    Attributes:
-        geometry: of the display image.
-        size: side of the model's input.
-        scale_x, scale_y: model pixels a display pixel; they differ only by the rounding to whole pixels.
-        left, top: where the display image's corner lies in the model's input; negative when cropped.
-    """
-
-    geometry: Geometry
-    size: int
-    scale_x: float
-    scale_y: float
-    left: float
-    top: float
-
-    @property
-    def content(self) -> Box:
-        """The part of the model's input that shows the image: all of it, or less when letterboxed."""
-        width, height = self.geometry.display_columns * self.scale_x, self.geometry.display_rows * self.scale_y
-        right, bottom = min(self.left + width, float(self.size)), min(self.top + height, float(self.size))
-        return max(self.left, 0.0), max(self.top, 0.0), right, bottom
-
-    def point_to_original(self, point: Point) -> Point:
-        """Map (x, y) of the model's input to the original matrix; points in the margin go to its edge."""
-        x0, y0, x1, y1 = self.content
-        x, y = min(max(point[0], x0), x1), min(max(point[1], y0), y1)
-        return self.geometry.point_to_original(((x - self.left) / self.scale_x, (y - self.top) / self.scale_y))
-
-    def point_to_model(self, point: Point) -> Point:
-        """Map (x, y) of the original matrix to the model's input; cropped points lie outside [0, size]."""
-        x, y = self.geometry.point_to_display(point)
-        return x * self.scale_x + self.left, y * self.scale_y + self.top
-
-    def box_to_original(self, box: Box) -> Box:
-        """Map a box of the model's input to the original matrix, clipped to the part that shows the image."""
-        return _box(self.point_to_original(box[:2]), self.point_to_original(box[2:]))
-
-    def box_to_model(self, box: Box) -> Box:
-        """Map a box of the original matrix to the model's input."""
-        return _box(self.point_to_model(box[:2]), self.point_to_model(box[2:]))
-
-
-def fit(
-    pixels: Pixels,
-    size: int,
-    *,
-    geometry: Geometry | None = None,
-    mode: Literal["letterbox", "crop"] = "letterbox",
-    fill: float = 0.0,
-) -> tuple[Pixels, ModelGeometry]:
-    """Resize a display image to a model's square input, antialiased.
-
-    Args:
-        pixels: float32 [rows, columns], display polarity.
-        size: side of the result in pixels, from 1.
-        geometry: of the display image; by default the image counts as its own original.
-        mode: ``letterbox`` shows all of the image between margins; ``crop`` fills the square with its centre.
-        fill: value of the margins.
-
-    Returns:
-        float32 [size, size] in the range of ``pixels``, and the way back to original pixels.
-    """
-    rows, columns = pixels.shape
-    geometry = geometry or Geometry.of(rows, columns)
-    longest, shortest = max(rows, columns), min(rows, columns)
-    scale = size / (longest if mode == "letterbox" else shortest)
-    if mode == "crop":
-        left, top = (size - columns * scale) / 2, (size - rows * scale) / 2
-        source = (-left / scale, -top / scale, (size - left) / scale, (size - top) / scale)
-        return resize(pixels, (size, size), source), ModelGeometry(geometry, size, scale, scale, left, top)
-    # Whole pixels for the margin, so that no row mixes image and fill.
-    height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
-    y, x = (size - height) // 2, (size - width) // 2
-    canvas = np.full((size, size), fill, dtype=np.float32)
-    canvas[y : y + height, x : x + width] = resize(pixels, (height, width))
-    return canvas, ModelGeometry(geometry, size, width / columns, height / rows, float(x), float(y))
 
 
 def resize(pixels: Pixels, shape: tuple[int, int], source: Box | None = None) -> Pixels:
