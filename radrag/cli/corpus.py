@@ -152,7 +152,7 @@ def verify(settings: Settings, name: str, no_files: bool, as_json: bool) -> int:
         if faults or found.leaks:
             say(f"{name}: {faults:,} cases or files are not as they were added, {len(found.leaks):,} leaks.")
         else:
-            say(f"{name}: every case and file is as it was added, and no patient or image is on two sides.")
+            click.echo(f"{name}: every case and file is as it was added, and no patient or image is on two sides.")
     return 1 if found.broken or found.files or found.leaks else 0
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing.connection import wait
+from types import ModuleType
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -100,7 +103,25 @@ def _start(workers: int) -> ProcessPoolExecutor:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     context.set_forkserver_preload(["radrag.corpus.preloaded"])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
+    with _without_main():
+        pool.submit(os.getpid)  # the first task starts all processes
+    return pool
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Let processes start without running the main program again: it may be a notebook, a test or a web page.
+
+    A starting process imports what ``__main__`` says of itself, so that functions of a script can be found. Tasks
+    here are imported by name and need none of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _set_up() -> None:

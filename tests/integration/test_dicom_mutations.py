@@ -1,6 +1,7 @@
 """Two hundred damaged copies of real files: each is read or refused with a code; nothing else ever happens."""
 
 import random
+import re
 import struct
 import time
 from copy import deepcopy
@@ -128,7 +129,9 @@ def test_damaged_files_are_read_or_refused_and_nothing_else(originals, tmp_path,
             assert "Compressed" not in str(refusal)  # the patient's name in these files
         codes[refusals[0].code if refusals else "read"] = codes.get(refusals[0].code if refusals else "read", 0) + 1
     captured = capfd.readouterr()
-    assert (captured.out, captured.err, caplog.text, list(recwarn)) == ("", "", "", [])
+    # Milvus Lite, of tests that ran before in this process, goes on logging in glog's form.
+    said = re.sub(r"^[IWE]\d{4} .*\n", "", captured.err, flags=re.M)
+    assert (captured.out, said, caplog.text, list(recwarn)) == ("", "", "", [])
     assert slowest < 5
     assert len(codes) >= 5, codes
     assert codes["read"] >= 20, codes

