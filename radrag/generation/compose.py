@@ -217,7 +217,7 @@ def _normals(body: Sequence[_Candidate]) -> list[_Statement]:
 
     What a sentence repeats counts half against what it adds; of equals, the one that most cases share is taken.
     """
-    candidates = [candidate for candidate in body if candidate.negative and not candidate.positive]
+    candidates = [candidate for candidate in body if candidate.negative and not candidate.positive and candidate.plain]
     same = _same_negatives(candidates)
     said: set[str] = set()
     chosen: list[_Candidate] = []

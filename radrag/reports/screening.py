@@ -15,6 +15,7 @@ _COMPARISON = _any_of(
     r"\b(?:worse|worsen(?:ed|ing)|improv(?:ed|ing|ement)|progress(?:ed|ing|ion|ive)|enlarging|clearing|increasing)\b",
     r"\b(?:persist(?:s|ent|ently|ing|ed)?|resol(?:ved|ving|ution)|re-?demonstrat\w+|decreasing)\b",
     r"\b(?:remains?|remained|continue[sd]?)\b",
+    r"\b(?:removal|removed|withdrawn|extubat(?:ed|ion)|replaced|repositioned|re-?inserted)\b",
     r"\b(?:larger|smaller)\b(?! than (?:on )?(?:the )?(?:left|right))",
     r"\b(?:in|de)creas(?:ed|e) (?:in|from|since)\b",
     r"\b(?:has|have) (?:\w+ )?(?:increased|decreased|enlarged|developed|grown|cleared)\b",

@@ -21,6 +21,7 @@ from radrag.reports import screening
         "The effusion has increased.",
         "No longer seen.",
         "Since the prior exam, the tube was removed.",
+        "Removal of 2 left-sided chest tubes.",
     ],
 )
 def test_comparisons(text):
