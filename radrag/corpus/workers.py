@@ -82,7 +82,8 @@ def _take(
 def _submit(pool: ProcessPoolExecutor, function: Callable[[Task], Result], task: Task) -> Future[Result]:
     """Hand a task to the pool; to one that broke while the caller was busy, it is lost like those on the way."""
     try:
-        return pool.submit(function, task)
+        with _without_main():  # the pool may start a process for it
+            return pool.submit(function, task)
     except BrokenProcessPool as error:
         lost: Future[Result] = Future()
         lost.set_exception(error)
@@ -93,7 +94,7 @@ def _alone(function: Callable[[Task], Result], task: Task, crashed: Callable[[Ta
     """Run one task in a process of its own: only then is it known whether this one is to blame."""
     with _start(1) as pool:
         try:
-            return pool.submit(function, task).result()
+            return _submit(pool, function, task).result()
         except BrokenProcessPool:
             return crashed(task)
 
@@ -103,10 +104,7 @@ def _start(workers: int) -> ProcessPoolExecutor:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     context.set_forkserver_preload(["radrag.corpus.preloaded"])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
-    with _without_main():
-        pool.submit(os.getpid)  # the first task starts all processes
-    return pool
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
 
 
 @contextmanager
