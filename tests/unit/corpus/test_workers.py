@@ -172,4 +172,4 @@ def test_the_main_program_is_not_run_again(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "__main__", page)
     found = list(run(worker_tasks.process_of, range(12)))
     assert os.getpid() not in found
-    assert len(set(found)) <= 2, 'processes were lost and started again'
+    assert len(set(found)) <= 2, "processes were lost and started again"
