@@ -9,10 +9,11 @@ from pathlib import Path
 
 from data_prep.sources import Archive
 from data_prep.unpack import unpack
+from radrag.disk import sha256_of
 from radrag.errors import FetchCode, FetchError
 from radrag.fetching.download import Expected, download
 from radrag.fetching.http import Transport
-from radrag.fetching.part import digest, disk_errors
+from radrag.fetching.part import disk_errors
 
 Bar = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 """(label, total) → what shows progress."""
@@ -87,7 +88,7 @@ def _fetch_one(
 
 
 def _record(folder: Path, archive: Archive, note: Callable[[str], None]) -> None:
-    found = digest(folder / archive.name)
+    found = sha256_of(folder / archive.name)
     with (folder / SUMS).open("a") as file:
         file.write(f"{found}  {archive.name}\n")
     if archive.sha256 and found != archive.sha256:

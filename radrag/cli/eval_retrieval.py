@@ -131,10 +131,10 @@ def _queries(workspace: Workspace, manifest: QueryManifest, cases: Mapping[str, 
 
 def _about(workspace: Workspace, snapshot: Snapshot, path: Path, split: str, manifest: QueryManifest) -> dict[str, Any]:
     """Return what was evaluated, so that scores are never compared across different things."""
-    from radrag.dicom.read import file_sha256
+    from radrag.disk import sha256_of
 
     about: dict[str, Any] = {
-        "manifest": {"name": path.name, "sha256": file_sha256(path), "split": split, "labels": list(manifest.labels)},
+        "manifest": {"name": path.name, "sha256": sha256_of(path), "split": split, "labels": list(manifest.labels)},
         "queries": len(manifest.rows),
         "index": {
             "id": snapshot.manifest.index_id,

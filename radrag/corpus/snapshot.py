@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from radrag.corpus.catalogue import Catalogue
 from radrag.corpus.lexical import LexicalIndex
+from radrag.disk import replacing
 from radrag.encoders.base import ImageEncoder, TextEncoder
 from radrag.errors import BadIndex
 from radrag.index.base import VectorIndex
@@ -53,9 +53,8 @@ def current_index(folder: Path) -> Path:
 
 def make_current(folder: Path, name: str) -> None:
     """Make an index of the workspace the current one."""
-    pointer = folder / "current.part"
-    pointer.write_text(name + "\n")
-    os.replace(pointer, folder / "current")
+    with replacing(folder / "current") as part:
+        part.write_text(name + "\n")
 
 
 def index_folders(folder: Path) -> list[Path]:

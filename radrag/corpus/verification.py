@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radrag.corpus.leaks import Leak, LeakFinder
-from radrag.dicom.read import file_sha256
+from radrag.disk import sha256_of
 from radrag.store.repository import Store
 from radrag.store.values import ImageRecord
 
@@ -92,7 +92,7 @@ def _done(future: Future[FileFault | None], progress: Callable[[int], object] | 
 
 def _check_file(record: ImageRecord) -> FileFault | None:
     try:
-        fault = "" if file_sha256(Path(record.image.path)) == record.image.file_sha256 else "changed"
+        fault = "" if sha256_of(Path(record.image.path)) == record.image.file_sha256 else "changed"
     except FileNotFoundError:
         fault = "missing"
     except OSError:

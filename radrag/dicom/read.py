@@ -23,6 +23,7 @@ from radrag.dicom.pixels import display, upright
 from radrag.dicom.quality import check_header, image_warnings
 from radrag.dicom.raster import content_uids, looks_like_raster, raster_shape, read_raster
 from radrag.dicom.views import view_in_name, view_of
+from radrag.disk import sha256_of
 from radrag.domain import DraftWarning, Study, StudyImage, View
 from radrag.errors import RefusalCode, StudyRefused
 
@@ -262,16 +263,10 @@ def _hashed(loaded: LoadedImage) -> LoadedImage:
     image = replace(
         loaded.image,
         pixel_sha256=_sha256(loaded.pixels),
-        file_sha256=file_sha256(Path(loaded.image.path)),
+        file_sha256=sha256_of(Path(loaded.image.path)),
         perceptual_hash=perceptual_hash(loaded.pixels),
     )
     return replace(loaded, image=image, greys=Greys(loaded.pixels))
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _uids(dataset: Dataset) -> tuple[str, str]:

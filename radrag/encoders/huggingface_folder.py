@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radrag.disk import sha256_of
 from radrag.errors import MissingModel, WeightsError
 from radrag.models.pulled import folder_of
 from radrag.models.registry import HUGGING_FACE
-from radrag.models.weights import load_state, sha256_of
+from radrag.models.weights import load_state
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import platform
 import statistics
 import time
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from radrag.disk import replacing
 from radrag.encoders.base import FloatArray, unit_rows
 from radrag.optional import require
 
@@ -260,6 +260,5 @@ def _keep(cache: Path, key: str, name: str) -> None:
     except (OSError, ValueError):
         kept = {}
     cache.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{_CHOICES}.{os.getpid()}")
-    part.write_text(json.dumps({**kept, _entry(key): name}, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(json.dumps({**kept, _entry(key): name}, indent=1), encoding="utf-8")

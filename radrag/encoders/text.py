@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from radrag.disk import sha256_of
 from radrag.encoders.base import FloatArray
 from radrag.encoders.devices import check_device
 from radrag.encoders.text_batches import encode_distinct
 from radrag.errors import MissingModel, WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.registry import TEXT_TASK
-from radrag.models.weights import load_state, sha256_of, verify
+from radrag.models.weights import load_state, verify
 
 if TYPE_CHECKING:
     import torch

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from radrag.dicom.greys import Greys
+from radrag.disk import sha256_of
 from radrag.domain import ImageFinding, View
 from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_rows, untrained
 from radrag.encoders.devices import check_device
@@ -22,7 +23,7 @@ from radrag.errors import UsageError, WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.pulled import WEIGHTS, folder_of
 from radrag.models.registry import IMAGE_TASK
-from radrag.models.weights import find_weights, load_state, sha256_of
+from radrag.models.weights import find_weights, load_state
 
 if TYPE_CHECKING:
     import torch

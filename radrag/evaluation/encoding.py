@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import radrag
-from radrag.dicom.read import file_sha256, find_studies, load_image
+from radrag.dicom.read import find_studies, load_image
+from radrag.disk import replacing, sha256_of
 from radrag.domain import ImageFinding, View
 from radrag.errors import RefusalCode, StudyRefused
 from radrag.evaluation.manifest import ManifestRow
@@ -111,7 +111,7 @@ def _look(line: int, path: Path, stated: View, salt: str) -> _Waiting:
     studies, refusals = find_studies([path], salt=salt)
     if not studies:
         raise refusals[0]
-    return _Waiting(line, path, stated, file_sha256(path), studies[0].study.patient_key)
+    return _Waiting(line, path, stated, sha256_of(path), studies[0].study.patient_key)
 
 
 def _encode(
@@ -144,10 +144,8 @@ def _file(folder: Path, item: _Waiting) -> Path:
 def _write(folder: Path, item: _Waiting, image: EncodedImage) -> None:
     import numpy as np
 
-    path = _file(folder, item)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     numbers = [(one.probability, one.threshold, one.trained) for one in image.findings]
-    with part.open("wb") as file:
+    with replacing(_file(folder, item)) as part, part.open("wb") as file:
         np.savez(
             file,
             vector=image.vector,
@@ -155,7 +153,6 @@ def _write(folder: Path, item: _Waiting, image: EncodedImage) -> None:
             labels=np.array([one.label for one in image.findings], dtype=str),
             view=np.array(image.view.value),
         )
-    os.replace(part, path)
 
 
 def _read(folder: Path, item: _Waiting, card: ModelCard) -> EncodedImage | None:

@@ -14,9 +14,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO
 
+from radrag.disk import digest_of
 from radrag.errors import FetchCode, FetchError
 from radrag.fetching.http import Dropped, HttpTransport, Reply, Transport
-from radrag.fetching.part import Origin, digest, disk_errors, forget, forget_origin, locked, read_origin, write_origin
+from radrag.fetching.part import Origin, disk_errors, forget, forget_origin, locked, read_origin, write_origin
 
 TRIES = 8  # in a row without one new byte: about four minutes of waiting
 LONGEST_PAUSE = 60.0
@@ -227,7 +228,7 @@ def _differs(path: Path, expected: Expected) -> str | None:
     if expected.size is not None and size != expected.size:
         return f"it has {size:,} bytes instead of {expected.size:,}"
     for name, wanted in (("sha256", expected.sha256), ("md5", expected.md5)):
-        if wanted and digest(path, name) != wanted.lower():
+        if wanted and digest_of(path, name) != wanted.lower():
             return f"its {name.upper()} is not {wanted.lower()}"
     return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import sys
@@ -16,12 +15,6 @@ from typing import IO
 from radrag.errors import FetchCode, FetchError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def digest(path: Path, name: str = "sha256") -> str:
-    """Return a file's digest, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, name).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

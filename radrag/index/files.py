@@ -7,7 +7,6 @@ and a reader that opened the old files keeps them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from radrag.disk import sha256_of
 from radrag.errors import BadIndex
 
 SCHEMA = "radrag.vectors/1"
@@ -100,12 +100,6 @@ def check_sha256(saved: Saved, *roles: str) -> None:
             raise BadIndex(f"{saved.folder / HEADER} names no {role}.", hint=REBUILD)
         if sha256_of(saved.files[role]) != saved.values["files"][role]["sha256"]:
             raise BadIndex(f"{saved.files[role]} was changed after it was written.", hint=REBUILD)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _header_text(folder: Path) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from radrag.disk import replacing
 from radrag.errors import BadIndex
 
 SCHEMA = "radrag.index/2"
@@ -82,9 +82,8 @@ def content_sha256(folder: Path) -> str:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``, all or nothing."""
-    part = folder / f"{FILE}.part"
-    part.write_text(json.dumps(asdict(manifest), indent=1) + "\n")
-    os.replace(part, folder / FILE)
+    with replacing(folder / FILE) as part:
+        part.write_text(json.dumps(asdict(manifest), indent=1) + "\n")
 
 
 def read_manifest(folder: Path) -> Manifest:

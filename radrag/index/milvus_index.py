@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from radrag.disk import replacing
 from radrag.errors import BadIndex
 from radrag.index.base import SPARE, TIE, Neighbour, check_k, check_new, check_vectors, in_order
 from radrag.optional import require
@@ -173,9 +174,8 @@ class MilvusIndex:
             "dimension": self._dimension,
             "rows": len(self),
         }
-        part = folder / f"{POINTER}.part"
-        part.write_text(json.dumps(values, indent=1) + "\n")
-        os.replace(part, folder / POINTER)
+        with replacing(folder / POINTER) as part:
+            part.write_text(json.dumps(values, indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radrag.disk import sha256_of
 from radrag.errors import MissingModel, UsageError, WeightsError
 from radrag.models import registry
 from radrag.models.pulled import WEIGHTS, Pulled, folder_of
-from radrag.models.weights import PICKLES, SAFETENSORS, load_state, sha256_of, verify
+from radrag.models.weights import PICKLES, SAFETENSORS, load_state, verify
 from radrag.models.whole_models import state_of_whole_model
 
 if TYPE_CHECKING:

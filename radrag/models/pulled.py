@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from radrag.disk import sha256_of
 from radrag.errors import WeightsError
-from radrag.models.weights import sha256_of
 
 MANIFEST = "pulled.json"
 WEIGHTS = "model.safetensors"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radrag.disk import sha256_of
 from radrag.errors import MissingModel, WeightsError
 
 if TYPE_CHECKING:
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
 
 SAFETENSORS = (".safetensors",)
 PICKLES = (".pt", ".pth", ".bin")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_weights(name: str, places: Iterable[Path | None], *, hint: str) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from radrag.disk import replacing
 from radrag.errors import BadIndex
 from radrag.retrieval.query import Query
 
@@ -50,9 +50,8 @@ def weights_file(index: Path) -> Path:
 def save_weights(index: Path, weights: Weights) -> Path:
     """Write the weights of an index folder; return the file."""
     path = weights_file(index)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps({"schema": SCHEMA, **asdict(weights)}, indent=1, sort_keys=True) + "\n")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(json.dumps({"schema": SCHEMA, **asdict(weights)}, indent=1, sort_keys=True) + "\n")
     return path
 
 

@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from radrag.disk import sha256_of
 from radrag.encoders.preprocessing import to_square
 from radrag.encoders.starter_network import (
     DIMENSION,
@@ -32,7 +33,7 @@ from radrag.encoders.starter_network import (
     packed,
 )
 from radrag.errors import MissingDependency, RadragError
-from radrag.models.weights import load_state, sha256_of
+from radrag.models.weights import load_state
 from radrag.training.heads import choose_threshold, distilled, fit_heads, platt
 from radrag.training.nih import LABELS, LabelledImages, read_labels
 from radrag.training.starter_card import write_card

@@ -16,11 +16,11 @@ import torchxrayvision
 from safetensors.torch import load_file
 from tiny_models import save_bert, save_clip, save_sentence_transformer, save_vit
 
+from radrag.disk import sha256_of
 from radrag.encoders import load_image_encoder, load_text_encoder
 from radrag.errors import FetchError, MissingModel, UsageError, WeightsError
 from radrag.models.pull import pull
 from radrag.models.pulled import Pulled, folder_of, problems, pulled_models
-from radrag.models.weights import sha256_of
 
 NAME = "xrv:densenet121-res224-chex"
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from radrag.disk import sha256_of
 from radrag.errors import MissingModel, WeightsError
-from radrag.models.weights import find_weights, load_state, sha256_of, verify
+from radrag.models.weights import find_weights, load_state, verify
 
 STATE = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}
 
