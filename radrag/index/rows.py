@@ -74,7 +74,7 @@ class Rows:
         self._base = self._base[:0]
         self._names = [self._names[row] for row in left]
         self.alive = np.ones(len(left), dtype=bool)
-        del self._row_of
+        self.__dict__.pop("_row_of", None)  # the table may not have been asked for yet
 
     def ids(self) -> list[str]:
         """Return the ids of rows that were not removed, in the order of adding."""
