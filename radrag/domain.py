@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+PRIOR = "prior"
+"""Case id of the sentences of a patient's own earlier report; every other case id has a colon."""
+
 Box = tuple[float, float, float, float]
 
 

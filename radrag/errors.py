@@ -14,7 +14,7 @@
     ├── RestrictedData        text or pixels would go where their terms forbid
     ├── BadIndex           an index is missing, damaged or made by another encoder
     ├── StoreError            the database is unreachable, of another version or refuses the write
-    ├── GenerationError       a generator failed; its text is never used as a report
+    ├── GenerationError       a generator failed (``code``); its text is never used as a report
     └── ReviewError           a review step that the draft's state does not allow
 
 A message says what was wrong, where, and what to do. Messages never carry patient names, ids or dates.
@@ -171,10 +171,34 @@ class StoreError(RadragError):
     code = "store"
 
 
-class GenerationError(RadragError):
-    """A generator failed. Its output is never used as report text."""
+class GenerationCode(StrEnum):
+    """Why a generator gave no report. Values are stable: scripts match on them."""
 
-    code = "generation"
+    EMPTY = "empty_output"
+    UNREADABLE = "unreadable_output"  # not of the form that was asked for
+    CUT_OFF = "cut_off"  # the limit of tokens was reached before the end
+    TOO_LONG = "too_long"
+    REPETITIVE = "repetitive"
+    REFUSAL = "refusal"  # the model speaks of itself, not of the image
+    GIBBERISH = "gibberish"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    OUT_OF_MEMORY = "out_of_memory"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    BAD_REPLY = "bad_reply"  # a server's answer is not what its interface promises
+    CANCELLED = "cancelled"
+
+
+class GenerationError(RadragError):
+    """A generator failed. Its output is never used as report text, and no message quotes it.
+
+    Attributes:
+        code: the :class:`GenerationCode`, as a string.
+    """
+
+    def __init__(self, code: GenerationCode, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{message} [{code.value}]", hint=hint)
+        self.code = code.value
 
 
 class ReviewError(RadragError):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from radrag.domain import Hit, ImageFinding, Sentence
 from radrag.retrieval.neighbourhood import FindingCounts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,9 @@ class GenerationRequest:
         indication: why the study was asked for; empty when unknown.
         seed: seed of anything random.
         neighbourhood: what the hits say of each finding, beside its prevalence in the corpus.
+        prior: sentences of the patient's earlier report, if one was given; a draft may then compare with it.
+        pictures: the images for a reader, uint8 [rows, columns] each, bright = dense; for generators that see.
+            Not part of a request's identity: the draft names the pixels by their hashes.
     """
 
     image_findings: tuple[ImageFinding, ...]
@@ -29,6 +35,25 @@ class GenerationRequest:
     indication: str = ""
     seed: int = 0
     neighbourhood: tuple[FindingCounts, ...] = ()
+    prior: tuple[Sentence, ...] = ()
+    pictures: tuple[np.ndarray, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteTask:
+    """One sentence that is to be written anew, or dropped.
+
+    Attributes:
+        section: where it stands.
+        text: the sentence; empty where one is to be added.
+        problem: why, in words for a model: what is wrong with it, or what a reader asked for.
+        evidence: sentences that speak of its claims; a rewrite may say what they say, and no more.
+    """
+
+    section: str
+    text: str
+    problem: str
+    evidence: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +70,16 @@ class GeneratedSentence:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedReport:
-    """What a generator wrote, in reading order."""
+    """What a generator wrote, in reading order.
+
+    Attributes:
+        prompt: exactly what the model was given, as text; empty where there is no model.
+        output: exactly what it answered.
+    """
 
     sentences: tuple[GeneratedSentence, ...]
+    prompt: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +108,11 @@ class Generator(Protocol):
 
     def generate(self, request: GenerationRequest) -> GeneratedReport:
         """Write the report. Raises GenerationError; never returns an error's text."""
+        ...
+
+    def rewrite(self, request: GenerationRequest, task: RewriteTask) -> GeneratedReport:
+        """Write one sentence anew by the evidence of the task; no sentence where it is better dropped.
+
+        Raises GenerationError, as :meth:`generate` does.
+        """
         ...
