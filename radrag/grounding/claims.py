@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from radrag.domain import Change, Finding, Polarity, Relation, Severity, Side
 from radrag.reports.vocabulary import BY_NAME, NO_FINDING, Urgency, ancestors
@@ -104,7 +105,7 @@ def _denies_less(claim: Finding, evidence: Finding) -> bool:
     return (
         (evidence.side not in (Side.NONE, claim.side))
         or (evidence.severity not in (Severity.NONE, claim.severity))
-        or bool(_zones(evidence.location) - _zones(claim.location))
+        or bool(zones(evidence.location) - zones(claim.location))
     )
 
 
@@ -118,14 +119,14 @@ def _judge_attributes(claim: Finding, evidence: Finding, strength: float) -> Jud
     """Weaken support by what the evidence leaves open; turn it where the evidence says otherwise."""
     if claim.side is not Side.NONE and claim.side is not evidence.side:
         strength *= 0.95 if evidence.side is Side.BILATERAL else 0.6
-    ours, theirs = _zones(claim.location), _zones(evidence.location)
+    ours, theirs = zones(claim.location), zones(evidence.location)
     if ours and theirs and not ours & theirs:
         return Judgement(Relation.CONTRADICTS, 0.7, direct=False)
     if ours and not theirs:
         strength *= 0.7
     if claim.severity is not Severity.NONE and claim.severity is not evidence.severity:
         if evidence.severity is Severity.NONE:
-            strength *= 0.85
+            strength *= 0.75
         elif abs(_LEVEL[claim.severity] - _LEVEL[evidence.severity]) > 1:
             return Judgement(Relation.CONTRADICTS, 0.6, direct=False)
         else:
@@ -140,7 +141,8 @@ def _judge_attributes(claim: Finding, evidence: Finding, strength: float) -> Jud
     return Judgement(Relation.SUPPORTS, strength)
 
 
-def _zones(location: str) -> frozenset[str]:
-    """Return the zones of the lung that a location names."""
-    lowered = location.lower()
+@lru_cache(maxsize=4096)
+def zones(words: str) -> frozenset[str]:
+    """Return the zones of the lung (upper, middle, lower) that a location or any other words name."""
+    lowered = words.lower()
     return frozenset(zone for zone, pattern in _ZONES if pattern.search(lowered))

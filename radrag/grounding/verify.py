@@ -21,6 +21,7 @@ from radrag.domain import (
     Status,
 )
 from radrag.grounding.claims import FULL_SUPPORT, Judgement, judge
+from radrag.grounding.details import Details, details, gap
 
 MAX_LINKS = 30
 """Links of one relation under one sentence: more than the default number of hits, so that counts are true."""
@@ -84,6 +85,8 @@ def _collect(text: str, claims: Sequence[Finding], evidence: Sequence[Sentence])
     """Return every vote of every evidence sentence. A sentence without claims can only be matched word by word."""
     votes: list[_Vote] = []
     words = _words(text)
+    own = details(text, tuple(claims))
+    loose = bool(own.loose)
     for order, sentence in enumerate(evidence):
         same_words = _words(sentence.text) == words
         if not claims and same_words:
@@ -91,19 +94,37 @@ def _collect(text: str, claims: Sequence[Finding], evidence: Sequence[Sentence])
         for number, claim in enumerate(claims):
             judgements = [found for said in sentence.findings if (found := judge(claim, said))]
             if judgements:
-                votes.append(_Vote(number, order, sentence, _strongest(judgements), same_words))
+                found = _strongest(judgements)
+                if loose and not same_words and claim.polarity is not Polarity.NEGATIVE:
+                    found = _without_details(found, own, sentence)
+                votes.append(_Vote(number, order, sentence, found, same_words))
     return votes
 
 
+def _without_details(judgement: Judgement, claim: Details, sentence: Sentence) -> Judgement:
+    """Weaken support by evidence that lacks numbers or loose words of the claim; turn it where they are opposite."""
+    if judgement.relation is Relation.CONTRADICTS:
+        return judgement
+    lacking = gap(claim, details(sentence.text, sentence.findings))
+    if lacking is None:
+        return judgement
+    if lacking.opposed:
+        return Judgement(Relation.CONTRADICTS, 0.6, direct=False)
+    return Judgement(Relation.SUPPORTS, judgement.strength * 0.7)
+
+
 def _strongest(judgements: Sequence[Judgement]) -> Judgement:
-    """Return the judgement that decides for one sentence or case: support that is full beats a differing attribute."""
+    """Return the judgement that decides for one sentence or case.
+
+    Support that is full beats a differing attribute, and a differing attribute beats support in part.
+    """
 
     def key(judgement: Judgement) -> tuple[bool, float, bool]:
         supports = judgement.relation is Relation.SUPPORTS
         outranked = not judgement.direct and any(
             other.relation is Relation.SUPPORTS and other.strength >= FULL_SUPPORT for other in judgements
         )
-        return not outranked, judgement.strength, supports
+        return not outranked, judgement.strength if judgement.direct else FULL_SUPPORT, supports
 
     return max(judgements, key=key)
 

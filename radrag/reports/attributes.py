@@ -13,6 +13,10 @@ _BESIDE = frozenset(
 )
 _PLACING = frozenset(["in", "at", "on", "within", "over", "overlying", "involving"])
 _APART = frozenset(["with", "a", "an", "also", "now"])
+_OPENERS = frozenset(["a", "an", "the", "no", "with", "and", ".", ":", ")", ";"])
+_ADJECTIVES = 3
+"""Words that may stand between "small," and what is small."""
+
 _ARTICLES = frozenset(["a", "an", "the"])
 _JOINS = frozenset({",", "and", "or", "nor", "&", "/"})
 
@@ -29,8 +33,11 @@ def windows(tagged: Tagged, mention: Mention, others: list[Mention]) -> tuple[ra
         if word in _STOPS and left - 1 not in attributes:
             break
         after = left + 1 if tagged.words[left] in _ARTICLES else left
-        if word in _JOINS and not (left - 2 >= floor and left - 2 in attributes and after in attributes):
-            break  # but "a small left and a moderate right effusion" are two sides of one
+        # "a small left and a moderate right effusion" are two sides of one, and "a small, round nodule" is small
+        two_sides = left - 2 >= floor and left - 2 in attributes and after in attributes
+        one_size = word == "," and mention.start - left <= _ADJECTIVES and _opens(tagged, left - 2)
+        if word in _JOINS and not two_sides and not one_size:
+            break
         left -= 1
     right = mention.end
     while right < roof:
@@ -41,6 +48,12 @@ def windows(tagged: Tagged, mention: Mention, others: list[Mention]) -> tuple[ra
             break
         right += 1
     return range(left, mention.start), range(mention.end, right)
+
+
+def _opens(tagged: Tagged, n: int) -> bool:
+    """Whether the word at ``n`` says how large something is that is named after it, not before."""
+    sizes = any(tag.start <= n < tag.end for tag in tagged.attributes.get("severity", []))
+    return sizes and (n == 0 or tagged.words[n - 1] in _OPENERS)
 
 
 def _within(tags: list[Tag], *ranges: range) -> list[Tag]:
@@ -103,8 +116,10 @@ def location_of(tagged: Tagged, own: tuple[range, range], inside: range) -> str:
 
 def severity_of(tagged: Tagged, own: tuple[range, range], inside: range) -> Severity:
     """Return how much of it there is: by a word before or in the mention, else by a predicate after it."""
-    changed = {n for tag in tagged.attributes.get("change", []) for n in range(tag.start - 1, tag.end)}
-    # "slightly larger" says how much it changed, not how large it is
+    # "slightly larger" says how much it changed, not how large it is; "mild stable cardiomegaly" is a mild one
+    changed = {
+        n for tag in tagged.attributes.get("change", []) for n in range(tag.start - (tag.value != "stable"), tag.end)
+    }
     tags = [tag for tag in tagged.attributes.get("severity", []) if tag.end - 1 not in changed]
     before = _within(tags, own[0]) or _within(tags, inside)
     if before:
@@ -129,7 +144,7 @@ def change_of(tagged: Tagged, own: tuple[range, range], mention: Mention) -> Cha
         or tag.start >= mention.core[1]
         or tagged.words[tag.start] in {"has", "have", "interval", "more", "now"}
     ]
-    found = _within(tags, own[0], inside)[::-1] or _within(tags, own[1])
+    found = _within(tags, own[0], inside)[::-1] + _within(tags, own[1])
     strong = [tag for tag in found if tag.value != "stable"]
     return Change((strong or found)[0].value) if found else _trailing_change(tagged, mention)
 

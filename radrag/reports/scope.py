@@ -126,9 +126,8 @@ def reach(tagged: Tagged, cue: tuple[int, int], end: int, *, doubt: bool = False
         if word in _OR:
             seen_or = True
         if word in _JOIN and n + 1 < end:
-            if words[n + 1] in _OR:
-                continue
-            if words[n + 1] in _JOIN:
+            begun = n == cue[1] or any(cue[1] <= tag.start < n for tag in tagged.concepts)
+            if words[n + 1] in _OR | _JOIN or not begun:  # in "no mild, smooth thickening" no list has begun
                 continue
             more = any(other in _OR for other in words[n + 1 : end])
             affirms = _affirms(tagged, n + 1, end)

@@ -31,7 +31,6 @@ SUPPORTS = [
     (effusion(N), effusion(N)),
     (effusion(N, side=Side.LEFT), effusion(N)),
     (effusion(U), effusion(P)),
-    (effusion(severity=Severity.MILD), effusion()),
     (Finding("Lung Opacity"), Finding("Pneumonia")),
     (Finding("Pneumonia", N), Finding("Lung Opacity", N)),
     (Finding("No Finding"), Finding("No Finding")),
@@ -47,6 +46,7 @@ IN_PART = [
     (Finding("Lung Opacity", N), Finding("Pneumonia", N)),
     (effusion(severity=Severity.MODERATE), effusion(severity=Severity.SEVERE)),
     (effusion(change=Change.NEW), effusion()),
+    (effusion(severity=Severity.MILD), effusion()),
     (Finding("Nodule", location="right upper lobe"), Finding("Nodule")),
 ]
 CONTRADICTS = [
