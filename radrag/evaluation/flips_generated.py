@@ -1,4 +1,4 @@
-"""Flips made of sentences: of radrag's own and of a corpus's, whose texts are read when the suite runs and kept nowhere."""
+"""Flips made of sentences: radrag's own, and a corpus's, which is read when the suite runs and kept nowhere."""
 
 from __future__ import annotations
 

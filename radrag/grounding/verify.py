@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from radrag.domain import (
     DraftSentence,
+    DraftWarning,
     EvidenceLink,
     Finding,
     ImageFinding,
@@ -22,12 +23,21 @@ from radrag.domain import (
 )
 from radrag.grounding.claims import FULL_SUPPORT, Judgement, judge
 from radrag.grounding.details import Details, details, gap
+from radrag.grounding.entailment import Judge, second_opinion
 
 MAX_LINKS = 30
 """Links of one relation under one sentence: more than the default number of hits, so that counts are true."""
 
 Label = Callable[[str], tuple[Finding, ...]]
 """Text to findings with offsets into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Checked sentences; ``notes`` say where a second judge doubts them."""
+
+    sentences: tuple[DraftSentence, ...]
+    notes: tuple[DraftWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +56,12 @@ class Verifier:
 
     Args:
         label: finds the findings a text states; the same for every generator.
+        judge: a second judge, who may lower what the rules found and warn; None for none.
     """
 
-    def __init__(self, label: Label) -> None:
+    def __init__(self, label: Label, *, judge: Judge | None = None) -> None:
         self._label = label
+        self._judge = judge
 
     def verify(
         self,
@@ -64,7 +76,17 @@ class Verifier:
             evidence: sentences with their findings, most relevant case first.
             image_findings: what the image encoder says; sentences name those that agree.
         """
-        return tuple(self._verify_one(section, text, evidence, image_findings) for section, text in sentences)
+        return self.check(sentences, evidence, image_findings).sentences
+
+    def check(
+        self,
+        sentences: Sequence[tuple[str, str]],
+        evidence: Sequence[Sentence],
+        image_findings: Sequence[ImageFinding] = (),
+    ) -> Checked:
+        """Return what :meth:`verify` does, and the second judge's doubts."""
+        checked = tuple(self._verify_one(section, text, evidence, image_findings) for section, text in sentences)
+        return Checked(*second_opinion(checked, self._judge)) if self._judge else Checked(checked)
 
     def _verify_one(
         self, section: str, text: str, evidence: Sequence[Sentence], image_findings: Sequence[ImageFinding]
