@@ -7,8 +7,9 @@ it fully, supported in part when the evidence says less than the claim, unsuppor
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from radrag.domain import (
     DraftSentence,
@@ -24,9 +25,12 @@ from radrag.domain import (
 from radrag.grounding.claims import FULL_SUPPORT, Judgement, judge
 from radrag.grounding.details import Details, details, gap
 from radrag.grounding.entailment import Judge, second_opinion
+from radrag.reports.vocabulary import NO_FINDING, related
 
 MAX_LINKS = 30
 """Links of one relation under one sentence: more than the default number of hits, so that counts are true."""
+
+_CACHED = 20_000
 
 Label = Callable[[str], tuple[Finding, ...]]
 """Text to findings with offsets into it."""
@@ -85,14 +89,15 @@ class Verifier:
         image_findings: Sequence[ImageFinding] = (),
     ) -> Checked:
         """Return what :meth:`verify` does, and the second judge's doubts."""
-        checked = tuple(self._verify_one(section, text, evidence, image_findings) for section, text in sentences)
+        pool = _Pool.of(evidence)
+        checked = tuple(self._verify_one(section, text, pool, image_findings) for section, text in sentences)
         return Checked(*second_opinion(checked, self._judge)) if self._judge else Checked(checked)
 
     def _verify_one(
-        self, section: str, text: str, evidence: Sequence[Sentence], image_findings: Sequence[ImageFinding]
+        self, section: str, text: str, pool: _Pool, image_findings: Sequence[ImageFinding]
     ) -> DraftSentence:
         claims = self._label(text)
-        votes = _settle(_collect(text, claims, evidence), len(claims))
+        votes = _settle(_collect(text, claims, pool), len(claims))
         return DraftSentence(
             section=section,
             text=text,
@@ -103,23 +108,51 @@ class Verifier:
         )
 
 
-def _collect(text: str, claims: Sequence[Finding], evidence: Sequence[Sentence]) -> list[_Vote]:
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Evidence made ready for many claims: its sentences, in their order, by label and by their words."""
+
+    sentences: Sequence[Sentence]
+    by_label: Mapping[str, Sequence[tuple[int, Finding]]]
+    by_words: Mapping[tuple[str, ...], Sequence[int]]
+
+    @classmethod
+    def of(cls, evidence: Sequence[Sentence]) -> _Pool:
+        by_label: dict[str, list[tuple[int, Finding]]] = {}
+        by_words: dict[tuple[str, ...], list[int]] = {}
+        for order, sentence in enumerate(evidence):
+            by_words.setdefault(_words(sentence.text), []).append(order)
+            for finding in sentence.findings:
+                by_label.setdefault(finding.label, []).append((order, finding))
+        return cls(evidence, by_label, by_words)
+
+    def judged(self, claim: Finding) -> dict[int, list[Judgement]]:
+        """Return what each sentence that is not silent says of a claim, by its place."""
+        found: dict[int, list[Judgement]] = {}
+        for label in self.by_label.keys() if claim.label == NO_FINDING else self.by_label.keys() & related(claim.label):
+            for order, said in self.by_label[label]:
+                judgement = judge(claim, said)
+                if judgement:
+                    found.setdefault(order, []).append(judgement)
+        return found
+
+
+def _collect(text: str, claims: Sequence[Finding], pool: _Pool) -> list[_Vote]:
     """Return every vote of every evidence sentence. A sentence without claims can only be matched word by word."""
-    votes: list[_Vote] = []
     words = _words(text)
+    verbatim = frozenset(pool.by_words.get(words, ())) if words else frozenset()
+    if not claims:
+        same = Judgement(Relation.SUPPORTS, 1.0)
+        return [_Vote(0, order, pool.sentences[order], same, same_words=True) for order in sorted(verbatim)]
     own = details(text, tuple(claims))
-    loose = bool(own.loose)
-    for order, sentence in enumerate(evidence):
-        same_words = _words(sentence.text) == words
-        if not claims and same_words:
-            votes.append(_Vote(0, order, sentence, Judgement(Relation.SUPPORTS, 1.0), same_words=True))
-        for number, claim in enumerate(claims):
-            judgements = [found for said in sentence.findings if (found := judge(claim, said))]
-            if judgements:
-                found = _strongest(judgements)
-                if loose and not same_words and claim.polarity is not Polarity.NEGATIVE:
-                    found = _without_details(found, own, sentence)
-                votes.append(_Vote(number, order, sentence, found, same_words))
+    votes: list[_Vote] = []
+    for number, claim in enumerate(claims):
+        checked = bool(own.loose) and claim.polarity is not Polarity.NEGATIVE
+        for order, judgements in sorted(pool.judged(claim).items()):
+            sentence, found = pool.sentences[order], _strongest(judgements)
+            if checked and order not in verbatim:
+                found = _without_details(found, own, sentence)
+            votes.append(_Vote(number, order, sentence, found, order in verbatim))
     return votes
 
 
@@ -263,6 +296,7 @@ def _agreeing(claims: Sequence[Finding], image_findings: Sequence[ImageFinding])
     )
 
 
+@lru_cache(maxsize=_CACHED)
 def _words(text: str) -> tuple[str, ...]:
     """Return the words in lower case, without the number of a list item."""
     return tuple(re.findall(r"\w+", re.sub(r"^\s*\d{1,2}[.)]\s", "", text.lower())))

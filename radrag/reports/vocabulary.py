@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 REGIONS = ("devices", "lungs", "pleura", "heart", "mediastinum", "bones", "abdomen", "summary")
 """Order in which a report names things."""
@@ -156,6 +157,7 @@ def to_chexpert(name: str) -> str | None:
     return name if name in CHEXPERT else _TO_CHEXPERT.get(name)
 
 
+@lru_cache(maxsize=1024)
 def ancestors(name: str) -> frozenset[str]:
     """Return every label that a positive ``name`` implies, without itself; empty for unknown names."""
     found: set[str] = set()
@@ -168,9 +170,16 @@ def ancestors(name: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=1024)
 def descendants(name: str) -> frozenset[str]:
     """Return every label that a denied ``name`` denies too, without itself."""
     return frozenset(other for other in NAMES if name in ancestors(other))
+
+
+@lru_cache(maxsize=1024)
+def related(name: str) -> frozenset[str]:
+    """Return every label that may imply or deny ``name``, or be implied or denied by it: its line, and "no finding"."""
+    return frozenset({name, NO_FINDING}) | ancestors(name) | descendants(name)
 
 
 def region(name: str) -> str:
