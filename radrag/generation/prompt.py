@@ -97,7 +97,7 @@ def rewrite_prompt(request: GenerationRequest, task: RewriteTask) -> Prompt:
     evidence = _shown(task.evidence)
     asked = {
         "section": task.section,
-        "sentence": task.text,
+        "sentence": without_identifiers(task.text),
         "problem": without_identifiers(task.problem),
         "evidence": _listed(evidence),
     }
@@ -106,8 +106,12 @@ def rewrite_prompt(request: GenerationRequest, task: RewriteTask) -> Prompt:
 
 
 def without_identifiers(text: str) -> str:
-    """Return a free text without its sentences that seem to name a person, date, age or number."""
-    return " ".join(part for start, end in split_sentences(text) if not has_identifier(part := text[start:end])).strip()
+    """Return a free text without its sentences that seem to name a person, date, age or number.
+
+    Nothing is left where the rest seems to name one only as a whole, because a sentence was split within it.
+    """
+    kept = " ".join(part for start, end in split_sentences(text) if not has_identifier(part := text[start:end])).strip()
+    return "" if has_identifier(kept) else kept
 
 
 def _numbered(request: GenerationRequest, plan: Plan) -> tuple[Sentence, ...]:
