@@ -265,7 +265,12 @@ class DraftWarning:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A drafted report: PRELIMINARY until a named reader signs."""
+    """A drafted report: PRELIMINARY until a named reader signs.
+
+    Attributes:
+        transcripts: hex SHA-256 → text of what a model was given and answered, by the hashes that the provenance
+            names; for the store, which keeps it. Not part of a draft's identity, and empty when read back.
+    """
 
     draft_id: str
     study: Study
@@ -275,3 +280,4 @@ class Draft:
     image_findings: tuple[ImageFinding, ...]
     warnings: tuple[DraftWarning, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    transcripts: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

@@ -44,19 +44,25 @@ class Workspace:
 
     @cached_property
     def image_encoder(self) -> ImageEncoder:
-        """Looks at images."""
+        """Looks at images, in the runtime of the settings."""
         from radrag.encoders import load_image_encoder
+        from radrag.encoders.runtime import hasten
 
-        return load_image_encoder(
-            self.settings.encoder, weights=self.settings.encoder_weights, cache=self.settings.cache
+        settings = self.settings
+        encoder = load_image_encoder(
+            settings.encoder, weights=settings.encoder_weights, cache=settings.cache, device=settings.device
         )
+        hasten(encoder, settings.runtime, cache=settings.cache)
+        return encoder
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """Embeds texts."""
         from radrag.encoders import load_text_encoder
 
-        return load_text_encoder("minilm", cache=self.settings.cache)
+        return load_text_encoder(
+            self.settings.text_encoder, cache=self.settings.cache, device=self.settings.device
+        )
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -123,6 +129,7 @@ class Workspace:
             novelty=self.novelty,
             sentences_of=self.store.sentences,
             generator=self.generator,
+            labeler=self.labeler,
             verifier=self.verifier,
             is_comparison=is_comparison,
             terms=self.store,

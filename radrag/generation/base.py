@@ -89,6 +89,7 @@ class GeneratorCard:
     Attributes:
         sha256: of the weights, or of the rules where there are none; hex.
         remote: whether request content leaves this machine.
+        sees: whether it is given the images.
     """
 
     name: str
@@ -96,6 +97,7 @@ class GeneratorCard:
     sha256: str
     parameters: Mapping[str, Any]
     remote: bool = False
+    sees: bool = False
 
 
 class Generator(Protocol):

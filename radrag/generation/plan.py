@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from radrag.domain import Change, Finding, Polarity, Sentence, Severity, Side
 from radrag.generation.base import GenerationRequest
+from radrag.generation.comparing import compared, gone
 from radrag.generation.phrases import plain_list, plain_statement
 from radrag.reports.screening import is_fit_for_draft
 from radrag.reports.vocabulary import NO_FINDING, ancestors, descendants, report_order
@@ -79,6 +80,8 @@ def make_plan(request: GenerationRequest) -> Plan:
     body = [candidate for candidate in fitting if candidate.sentence.section == "findings"]
     closing = [candidate for candidate in fitting if candidate.sentence.section == "impression"]
     findings = [*_positives(positive, body, request.evidence), *_normals(body)]
+    if request.prior:
+        findings = [*(_compared(one, request.prior) for one in findings), *_gone(request)]
     impression = _closing_positives(positive, request.evidence) if positive else _normal_impression(closing)
     ordered = sorted(findings, key=lambda draft: draft.order)
     return Plan((*(one.of("findings") for one in ordered), *(one.of("impression") for one in impression)))
@@ -182,6 +185,21 @@ def _positives(positive: Iterable[str], body: Sequence[_Candidate], evidence: Se
                 _Planned(plain_statement(name), frozenset({name}), frozenset(), tuple(stating), _place({name}, 0))
             )
     return statements
+
+
+def _compared(planned: _Planned, prior: Sequence[Sentence]) -> _Planned:
+    """Say of a statement of one finding whether the prior report has it too; other statements stay as they are."""
+    if len(planned.states) != 1 or planned.denies:
+        return planned
+    found = compared(next(iter(planned.states)), planned.sources, prior)
+    return replace(planned, text=found[0], sources=found[1]) if found else planned
+
+
+def _gone(request: GenerationRequest) -> list[_Planned]:
+    return [
+        _Planned(text, frozenset(), frozenset({label}), sources, _place({label}, 0))
+        for label, text, sources in gone(request.image_findings, request.prior)
+    ]
 
 
 def _cases_by_text(candidates: Sequence[_Candidate]) -> dict[str, int]:

@@ -41,16 +41,11 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """Checked sentences after the look-ups; ``changed`` counts those whose status is another one now."""
+    """Checked sentences after the look-ups, and the sentences of the cases that these found."""
 
     sentences: tuple[DraftSentence, ...]
     look_ups: tuple[LookUp, ...] = ()
-    changed: int = 0
-
-    @property
-    def hits(self) -> tuple[Hit, ...]:
-        """All cases that were found, each once, in the order in which they were."""
-        return tuple(hit for look_up in self.look_ups for hit in look_up.hits)
+    read: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +103,7 @@ def look_again(
                 more = [sentence for case_id in cases for sentence in read[case_id]]
                 again = verifier.verify([(one.section, one.text)], [*evidence, *more], image_findings)[0]
                 checked[place] = replace(again, status=_without_votes(again.links))
-    changed = sum(after.status is not before.status for after, before in zip(checked, sentences, strict=True))
-    return SecondLook(tuple(checked), tuple(look_ups), changed)
+    return SecondLook(tuple(checked), tuple(look_ups), tuple(one for of_case in read.values() for one in of_case))
 
 
 def look_up_to_dict(look_up: LookUp) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from radrag.domain import DraftSentence, DraftWarning, ImageFinding, Polarity, Status, View
-from radrag.grounding.second_look import SecondLook
+from radrag.domain import DraftSentence, DraftWarning, Finding, ImageFinding, Polarity, Relation, Status, View
+from radrag.grounding.claims import judge
+from radrag.grounding.revision import Revised
 from radrag.reports.vocabulary import descendants, report_order
 from radrag.reports.wordings import report_names
 
@@ -16,19 +18,8 @@ if TYPE_CHECKING:
 FRONTAL = (View.PA, View.AP, View.UNKNOWN)
 
 
-def draft_warnings(
-    study: LoadedStudy,
-    image_findings: Sequence[ImageFinding],
-    second: SecondLook,
-    dropped: int,
-) -> list[DraftWarning]:
-    """Return what the reader must know besides the sentences themselves.
-
-    Args:
-        second: the checked sentences.
-        dropped: how many sentences were removed because they compared.
-    """
-    sentences = second.sentences
+def study_warnings(study: LoadedStudy) -> list[DraftWarning]:
+    """Return what the reader must know of the images."""
     found: list[DraftWarning] = [
         DraftWarning("image_refused", f"One image of the study was left out: {refusal.reason} [{refusal.code}]")
         for refusal in study.refusals
@@ -39,13 +30,27 @@ def draft_warnings(
                 "no_frontal", "The study has no frontal image; findings were not assessed, nothing is drafted."
             )
         )
-    if dropped:
-        found.append(DraftWarning("comparison_removed", f"{dropped} sentence(s) compared with a study not given."))
+    return found
+
+
+def sentence_warnings(
+    sentences: Sequence[DraftSentence],
+    image_findings: Sequence[ImageFinding],
+    *,
+    looked_up: Collection[str] = (),
+) -> list[DraftWarning]:
+    """Return what the reader must know of the sentences as they stand.
+
+    Args:
+        looked_up: ids of the cases that were found for what sentences say.
+    """
+    found: list[DraftWarning] = []
     weak = [sentence for sentence in sentences if sentence.status in (Status.UNSUPPORTED, Status.CONTRADICTED)]
     if weak:
         found.append(DraftWarning("weak_evidence", f"{len(weak)} sentence(s) are unsupported or contradicted."))
-    if second.changed:
-        message = f"{second.changed} sentence(s) were judged by cases found for what they say, not for the image."
+    by_claims = [one for one in sentences if one.links and {link.case_id for link in one.links} <= set(looked_up)]
+    if by_claims:
+        message = f"{len(by_claims)} sentence(s) were judged by cases found for what they say, not for the image."
         found.append(DraftWarning("looked_up", message))
     seen = {finding.label: finding for finding in image_findings if finding.trained}
     unseen = _denied_unseen(sentences, seen)
@@ -66,7 +71,57 @@ def draft_warnings(
                     found.append(
                         DraftWarning("image_disagrees", f"The draft {verb} {claim.label}; the image says otherwise.")
                     )
+    return [*found, *_inconsistent(sentences)]
+
+
+def revision_warnings(revised: Revised, compared: int) -> list[DraftWarning]:
+    """Return what the reader must know of the sentences that are not there any more.
+
+    Args:
+        compared: how many were removed because they compared and there is no prior study.
+    """
+    found: list[DraftWarning] = []
+    if compared:
+        found.append(DraftWarning("comparison_removed", f"{compared} sentence(s) compared with a study not given."))
+    dropped = sum(not one.after for one in revised.revisions)
+    if dropped:
+        found.append(DraftWarning("claim_dropped", f"{dropped} sentence(s) were dropped: nothing carries them."))
+    rewritten = sum(bool(one.after) for one in revised.revisions)
+    if rewritten:
+        found.append(DraftWarning("rewritten", f"{rewritten} sentence(s) were written anew by the evidence."))
     return found
+
+
+def abstention(cases: int, image_findings: Sequence[ImageFinding], dropped: int) -> DraftWarning | None:
+    """Return why an empty draft is empty; None where no image was assessed, which has a warning of its own.
+
+    Args:
+        cases: how many were retrieved.
+        dropped: how many sentences were written and did not stand.
+    """
+    if not any(finding.trained for finding in image_findings):
+        return None
+    if not cases:
+        why = "no case was retrieved"
+    elif dropped:
+        why = f"none of the {dropped} sentence(s) that were written is carried by image or evidence"
+    else:
+        why = f"none of the {cases} retrieved reports says what the image shows"
+    return DraftWarning("abstained", f"Nothing is drafted: {why}.")
+
+
+def _inconsistent(sentences: Sequence[DraftSentence]) -> list[DraftWarning]:
+    """Return one warning for each pair of sentences of which one states what the other denies."""
+    return [
+        DraftWarning("inconsistent", f"Sentences {one + 1} and {two + 1} say opposite things of {claim.label}.")
+        for (one, first), (two, second) in itertools.combinations(enumerate(sentences), 2)
+        if (claim := next((claim for claim in first.findings if _denied_by(claim, second)), None))
+    ]
+
+
+def _denied_by(claim: Finding, sentence: DraftSentence) -> bool:
+    judged = (judge(claim, other) for other in sentence.findings)
+    return any(one is not None and one.direct and one.relation is Relation.CONTRADICTS for one in judged)
 
 
 def _denied_unseen(sentences: Sequence[DraftSentence], seen: Collection[str]) -> list[str]:

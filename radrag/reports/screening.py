@@ -79,6 +79,11 @@ def is_comparison(text: str) -> bool:
     return bool(_COMPARISON.search(_NO_COMPARISON.sub(" ", text)))
 
 
+def without_comparison(text: str) -> str:
+    """Return a sentence without the words that compare: what is left is what it says of today, if not its polarity."""
+    return " ".join(_COMPARISON.sub(" ", text).split())
+
+
 def has_deidentification_token(text: str) -> bool:
     """Whether a sentence holds a mark where something was taken out (XXXX, ___, [** … **])."""
     return bool(_TOKEN.search(text))

@@ -11,9 +11,9 @@ from radrag.corpus.catalogue import CatalogueBuilder
 from radrag.corpus.report_labels import report_labels
 from radrag.dicom.geometry import Geometry
 from radrag.dicom.read import LoadedStudy
-from radrag.domain import Case, DraftWarning, Status, Study, StudyImage, View
+from radrag.domain import PRIOR, Case, DraftWarning, Finding, Side, Status, Study, StudyImage, View
 from radrag.drafting import Drafter, combine
-from radrag.errors import RefusalCode, RestrictedData, StudyRefused
+from radrag.errors import RefusalCode, RestrictedData, StudyRefused, UsageError
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GeneratorCard
 from radrag.grounding.verify import Verifier
 from radrag.reports.findings import default_labeler
@@ -24,7 +24,7 @@ from radrag.store.values import CorpusInfo
 
 SHA = "ab" * 32
 EVIDENCE = {
-    "c:1": (sentence("Left effusion.", "Pleural Effusion", case="c:1"),),
+    "c:1": (sentence("Left effusion.", Finding("Pleural Effusion", side=Side.LEFT), case="c:1"),),
     "c:2": (sentence("No fracture.", "no Fracture", case="c:2"),),
 }
 FOR_CLAIMS = {
@@ -67,14 +67,20 @@ class Retriever:
 
 
 class Generator:
-    def __init__(self, *texts, remote=False):
+    def __init__(self, *texts, remote=False, rewrites=()):
         self.card = GeneratorCard("fake", "1", SHA, {"a": 1}, remote=remote)
         self.texts = texts
+        self.rewrites = rewrites
         self.request = None
+        self.tasks = []
 
     def generate(self, request):
         self.request = request
         return GeneratedReport(tuple(GeneratedSentence("findings", text) for text in self.texts))
+
+    def rewrite(self, request, task):
+        self.tasks.append(task)
+        return GeneratedReport(tuple(GeneratedSentence(task.section, text) for text in self.rewrites[:1]))
 
 
 def study(*views, refusals=(), **values):
@@ -108,6 +114,7 @@ def make(generator, terms, hits=5, **parts):
         cases=indexed(),
         sentences_of=lambda cases: {case: (EVIDENCE | FOR_CLAIMS)[case] for case in cases},
         generator=generator,
+        labeler=default_labeler(),
         verifier=Verifier(default_labeler().label_text),
         is_comparison=is_comparison,
         terms=terms,
@@ -127,10 +134,117 @@ def codes(drafted):
 
 
 def test_sentences_are_checked_against_the_evidence_of_the_hits():
+    drafted, _ = draft("There is a pleural effusion.", "No fracture.", rounds=0)
+    assert [item.status for item in drafted.sentences] == [Status.SUPPORTED, Status.SUPPORTED]
+    assert codes(drafted) == ["not_assessed"]
+    assert drafted.provenance["feedback"] == drafted.provenance["revisions"] == []
+
+
+def test_what_neither_image_nor_evidence_carries_is_dropped_and_logged():
     drafted, _ = draft("There is a pleural effusion.", "There is a mass.", rounds=0)
-    assert [item.status for item in drafted.sentences] == [Status.SUPPORTED, Status.UNSUPPORTED]
+    assert [item.text for item in drafted.sentences] == ["There is a pleural effusion."]
+    assert codes(drafted) == ["claim_dropped"]
+    (revision,) = drafted.provenance["revisions"]
+    assert (revision["before"], revision["status"], revision["after"]) == ("There is a mass.", "unsupported", "")
+
+
+def test_a_sentence_that_the_evidence_speaks_against_is_written_anew_by_that_evidence():
+    generator = Generator("There is a fracture.", rewrites=["No fracture."])
+    drafted = make(generator, NoTerms()).draft(study(View.PA))
+    assert [item.text for item in drafted.sentences] == ["No fracture."]
+    assert [one.text for one in generator.tasks[0].evidence] == ["No fracture."]
+    assert "rewritten" in codes(drafted)
+
+
+def test_what_the_image_says_stays_although_no_report_says_it_and_the_reader_is_told():
+    drafter = make(Generator("There is a nodule."), NoTerms())
+    drafter._encoder = Encoder(image_finding("Nodule", 0.9))
+    drafted = drafter.draft(study(View.PA))
+    assert [(item.text, item.status) for item in drafted.sentences] == [("There is a nodule.", Status.UNSUPPORTED)]
     assert codes(drafted) == ["weak_evidence"]
-    assert drafted.provenance["feedback"] == []
+
+
+def test_a_draft_in_which_nothing_stands_is_empty_and_says_why():
+    drafted, _ = draft("There is a fracture.", "There is a nodule.")
+    assert drafted.sentences == ()
+    assert codes(drafted) == ["abstained", "claim_dropped"]
+    assert "none of the 2" in drafted.warnings[0].message
+
+
+class TestPrior:
+    PRIOR = {"findings": "Large left pleural effusion. No nodule."}
+
+    def drafted(self, *texts, sections=PRIOR, **parts):
+        drafter = make(Generator(*texts), NoTerms(), **parts)
+        return drafter.draft(study(View.PA), prior=drafter.prior(sections=sections)), drafter
+
+    def test_a_comparison_stands_when_prior_and_evidence_carry_it_and_quotes_the_prior(self):
+        drafted, drafter = self.drafted("There is again a pleural effusion.")
+        (sentence_,) = drafted.sentences
+        assert sentence_.status is Status.SUPPORTED
+        link = sentence_.links[0]
+        assert (link.case_id, link.quote) == (PRIOR, "Large left pleural effusion.")
+        sections = drafted.provenance["prior"]["sections"]
+        assert sections[link.section][link.start : link.end] == link.quote
+        assert drafter._generator.request.prior
+
+    def test_a_comparison_that_the_prior_does_not_carry_is_dropped(self):
+        drafted, _ = self.drafted("There is again a nodule.", "There is a new fracture.", "It is unchanged.")
+        assert drafted.sentences == ()
+        assert "claim_dropped" in codes(drafted)
+
+    def test_a_comparison_that_the_prior_speaks_against_shows_both_sides(self):
+        drafted, _ = self.drafted("There is a new pleural effusion.")
+        (sentence_,) = drafted.sentences  # the image says so: the reader decides
+        assert sentence_.status is Status.CONTRADICTED
+        assert {(link.case_id, link.relation.value) for link in sentence_.links} == {
+            ("c:1", "supports"),
+            (PRIOR, "contradicts"),
+        }
+
+    def test_what_the_encoder_finds_on_prior_images_can_be_quoted_too(self):
+        drafter = make(Generator("There is again a pleural effusion."), NoTerms())
+        prior = drafter.prior(study=study(View.PA))
+        drafted = drafter.draft(study(View.PA), prior=prior)
+        assert "image encoder: 0.90" in drafted.sentences[0].links[0].quote
+        assert drafted.provenance["prior"]["pixel_sha256"] == [SHA]
+
+
+class TestNotes:
+    def first(self, *texts, rewrites=()):
+        generator = Generator(*texts, rewrites=rewrites)
+        drafter = make(generator, NoTerms())
+        return drafter.draft(study(View.PA)), drafter
+
+    def test_a_note_changes_a_sentence_which_is_checked_and_the_rest_stays(self):
+        drafted, drafter = self.first("There is a pleural effusion.", "No fracture.")
+        revised = drafter.revise(drafted, "1: left")
+        assert [one.text for one in revised.sentences] == ["There is a left pleural effusion.", "No fracture."]
+        assert revised.sentences[0].status is Status.SUPPORTED
+        assert revised.sentences[1] == drafted.sentences[1]
+        assert revised.draft_id != drafted.draft_id == revised.provenance["revises"]
+        assert revised.provenance["notes"][0]["note"] == "1: left"
+
+    def test_what_a_reader_adds_stays_without_evidence_and_is_marked_as_such(self):
+        drafted, drafter = self.first("There is a pleural effusion.")
+        revised = drafter.revise(drafted, "add a small right pneumothorax")
+        assert revised.sentences[-1].text == "There is a mild right pneumothorax."
+        assert revised.sentences[-1].status is Status.UNSUPPORTED
+        assert "weak_evidence" in codes(revised)
+
+    def test_a_later_note_works_on_what_an_earlier_one_made(self):
+        drafted, drafter = self.first("There is a pleural effusion.", "No fracture.")
+        revised = drafter.revise(drafter.revise(drafted, "1: left"), "2: drop")
+        assert [one.text for one in revised.sentences] == ["There is a left pleural effusion."]
+        assert [one["note"] for one in revised.provenance["notes"]] == ["1: left", "2: drop"]
+
+    def test_what_the_rules_cannot_read_the_generator_is_asked_to_do(self):
+        drafted, drafter = self.first("There is a pleural effusion.", rewrites=["Left effusion."])
+        revised = drafter.revise(drafted, "1: make it shorter")
+        assert revised.sentences[0].text == "Left effusion."
+        assert drafter._generator.tasks[-1].problem == "A reader asks: 1: make it shorter"
+        with pytest.raises(UsageError, match="names neither"):
+            drafter.revise(drafted, "make it shorter")
 
 
 def test_a_claim_without_evidence_is_looked_up_on_both_sides_and_supported_in_part_at_most():
@@ -177,11 +291,13 @@ def test_the_patient_and_the_indication_reach_the_query():
 
 
 def test_a_denial_the_encoder_cannot_judge_and_one_it_judges_otherwise_are_named():
-    drafted, _ = draft("No fracture.", "No pleural effusion.")
+    drafter = make(Generator("No fracture.", "There is no mass."), NoTerms())
+    drafter._encoder = Encoder(image_finding("Mass", 0.9))
+    drafted = drafter.draft(study(View.PA))
     messages = {warning.code: warning.message for warning in drafted.warnings}
     assert "Fracture" in messages["not_assessed"]
-    assert "denies Pleural Effusion" in messages["image_disagrees"]
-    assert [omission.label for omission in drafted.omissions] == ["Pleural Effusion"]
+    assert "denies Mass" in messages["image_disagrees"]
+    assert "Mass" in [omission.label for omission in drafted.omissions]
 
 
 def test_a_study_without_a_frontal_image_says_so():
@@ -193,7 +309,7 @@ def test_a_study_without_a_frontal_image_says_so():
 def test_warnings_of_images_and_refused_files_reach_the_draft_once():
     refusal = StudyRefused(RefusalCode.TRUNCATED, "/home/doe^jane.dcm", "the file is cut off.")
     drafted, _ = draft(of=study(View.UNKNOWN, View.UNKNOWN, refusals=[refusal]))
-    assert codes(drafted) == ["view_unknown", "image_refused"]
+    assert codes(drafted) == ["view_unknown", "image_refused", "abstained"]
     assert "doe" not in drafted.warnings[1].message
 
 

@@ -1,0 +1,124 @@
+"""Sentences that nothing supports, or that more speaks against than for, are written anew or dropped; each is logged.
+
+What the image itself says stays, however few reports say it: the reader must see it, with both sides. All else that
+stays weak is dropped in the end, since a sentence that neither image nor evidence carries is an invention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from radrag.domain import DraftSentence, Polarity, Sentence, Status
+from radrag.errors import GenerationError
+from radrag.generation.base import GeneratedReport, RewriteTask
+
+ROUNDS = 2
+MOST = 6
+"""Sentences that are rewritten in one draft, over all rounds: each may cost a call of a model."""
+
+WEAK = frozenset({Status.UNSUPPORTED, Status.CONTRADICTED})
+PROBLEMS = {
+    Status.UNSUPPORTED: "No evidence supports this sentence.",
+    Status.CONTRADICTED: "More of the evidence speaks against this sentence than for it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One sentence that was changed.
+
+    Attributes:
+        round: from 1.
+        section: where it stood.
+        before: its text.
+        status: what the evidence said of it.
+        after: its text afterwards; empty when it was dropped.
+        failure: code of the generator's failure, where that is why it was dropped; else empty.
+    """
+
+    round: int
+    section: str
+    before: str
+    status: Status
+    after: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A draft's sentences after revision.
+
+    Attributes:
+        sentences: those that stay.
+        revisions: what was done, in order.
+        reports: what the generator was asked and answered for it.
+    """
+
+    sentences: tuple[DraftSentence, ...]
+    revisions: tuple[Revision, ...] = ()
+    reports: tuple[GeneratedReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a revision works with.
+
+    Attributes:
+        rewrite: asks the generator for one sentence.
+        check: (section, text) pairs → checked sentences, looked up where needed.
+        evidence_for: the evidence that speaks of a sentence's claims.
+        asked_for: whether a reader asked for a sentence; such a one stays, however weak.
+    """
+
+    rewrite: Callable[[RewriteTask], GeneratedReport]
+    check: Callable[[Sequence[tuple[str, str]]], Sequence[DraftSentence]]
+    evidence_for: Callable[[DraftSentence], tuple[Sentence, ...]]
+    asked_for: Callable[[DraftSentence], bool] = lambda _: False
+
+
+def is_kept(sentence: DraftSentence) -> bool:
+    """Whether a sentence may stand: evidence carries it, or the image says every finding that it states."""
+    stated = {claim.label for claim in sentence.findings if claim.polarity is not Polarity.NEGATIVE}
+    return sentence.status not in WEAK or (bool(stated) and stated <= set(sentence.image_findings))
+
+
+def revise(sentences: Sequence[DraftSentence], tools: Tools, *, rounds: int = ROUNDS) -> Revised:
+    """Rewrite what may not stand, at most ``rounds`` times, then drop what is left of it."""
+    current = list(sentences)
+    revisions: list[Revision] = []
+    reports: list[GeneratedReport] = []
+    for number in range(1, rounds + 2):  # the last time only drops
+        following: list[DraftSentence] = []
+        for sentence in current:
+            if is_kept(sentence) or tools.asked_for(sentence):
+                following.append(sentence)
+                continue
+            written, failure = GeneratedReport(()), ""
+            if len(reports) < MOST and number <= rounds:
+                try:
+                    written = _rewritten(sentence, tools)
+                except GenerationError as error:
+                    failure = error.code
+                reports.append(written)
+            said = {one.text.casefold() for one in (*following, *current)}
+            new = [(one.section, one.text) for one in written.sentences if one.text.casefold() not in said]
+            checked = tools.check(new[:1]) if new else ()
+            following += checked
+            after = checked[0].text if checked else ""
+            revisions.append(Revision(number, sentence.section, sentence.text, sentence.status, after, failure))
+        current = following
+    return Revised(tuple(current), tuple(revisions), tuple(one for one in reports if one.prompt))
+
+
+def _rewritten(sentence: DraftSentence, tools: Tools) -> GeneratedReport:
+    evidence = tools.evidence_for(sentence)
+    if not evidence:
+        return GeneratedReport(())
+    return tools.rewrite(RewriteTask(sentence.section, sentence.text, PROBLEMS[sentence.status], evidence))
+
+
+def revision_to_dict(revision: Revision) -> dict[str, Any]:
+    """Return a revision as plain values, for a draft's provenance."""
+    return asdict(revision) | {"status": revision.status.value}
