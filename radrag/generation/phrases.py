@@ -87,18 +87,20 @@ _CHANGE = {Change.NEW: "new", Change.WORSE: "worsening", Change.BETTER: "improvi
 def statement(finding: Finding) -> str:
     """Return a sentence that says just what a finding says: polarity, side, severity and change; no place.
 
-    A side is left out where the label has none.
+    A side is left out where the label has none. A denial says at most that nothing is new: "no worsening edema" would
+    not deny edema.
     """
     if finding.label == NO_FINDING:
         return _NORMALITY[finding.polarity]
     phrase = PHRASES.get(finding.label, finding.label.lower())
     noun = phrase.removeprefix("a ")
-    words = [_CHANGE.get(finding.change, "")]
+    denied = finding.polarity is Polarity.NEGATIVE
+    words = ["" if denied and finding.change is not Change.NEW else _CHANGE.get(finding.change, "")]
     words.append("" if finding.severity is Severity.NONE else finding.severity.value)
     sided = finding.side is not Side.NONE and (finding.label not in BY_NAME or BY_NAME[finding.label].sided)
     words.append(finding.side.value if sided else "")
     said = " ".join([word for word in words if word] + [noun])
-    if finding.polarity is Polarity.NEGATIVE:
+    if denied:
         return f"There is no {said}."
     counted = f"a{'n' if said[0] in 'aeiou' else ''} {said}" if noun != phrase else said
     verb = "may be" if finding.polarity is Polarity.UNCERTAIN else "is"
