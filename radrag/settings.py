@@ -7,7 +7,7 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -31,6 +31,9 @@ class Settings(BaseSettings):
         patient_salt: secret mixed into patient keys; empty means the workspace's own, made on first use.
         encoder: name of the image encoder.
         encoder_weights: local weights file for encoders that do not ship theirs.
+        text_encoder: name of the text encoder; an index is searched by the one that built it.
+        runtime: how image encoders run; see docs/speed.md. ``radrag embed`` takes the fastest unless this is set.
+        device: ``cpu``, ``cuda`` or ``cuda:N``, for every encoder.
         generator: name of the generator.
         hits: how many cases ground a draft (1 to 100).
         seed: seed of everything random.
@@ -43,6 +46,9 @@ class Settings(BaseSettings):
     patient_salt: SecretStr = SecretStr("")
     encoder: str = "starter"
     encoder_weights: Path | None = None
+    text_encoder: str = "minilm"
+    runtime: Literal["eager", "channels_last", "bfloat16", "openvino", "fastest"] = "eager"
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     generator: str = "compose"
     hits: int = Field(default=20, ge=1, le=100)
     seed: int = 0

@@ -60,9 +60,7 @@ class Workspace:
         """Embeds texts."""
         from radrag.encoders import load_text_encoder
 
-        return load_text_encoder(
-            self.settings.text_encoder, cache=self.settings.cache, device=self.settings.device
-        )
+        return load_text_encoder(self.settings.text_encoder, cache=self.settings.cache, device=self.settings.device)
 
     @cached_property
     def snapshot(self) -> Snapshot:

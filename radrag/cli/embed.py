@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radrag.cli.output import progress, say, say_refused
+from radrag.disk import replacing
 from radrag.errors import UsageError
 from radrag.settings import Settings
 
@@ -35,10 +35,9 @@ FEW = 64
 @click.option(
     "--runtime",
     type=click.Choice(["fastest", "openvino", "bfloat16", "channels_last", "eager"]),
-    default="fastest",
-    show_default=True,
-    help="How the encoder is run; see docs/speed.md.",
+    help="How the encoder is run; see docs/speed.md  [default: the setting, else fastest]",
 )
+@click.option("--device", metavar="DEVICE", help="cpu, cuda or cuda:N  [default: cpu]")
 @click.pass_obj
 def command(
     settings: Settings,
@@ -46,7 +45,8 @@ def command(
     out: Path,
     encoder: str | None,
     encoder_weights: Path | None,
-    runtime: str,
+    runtime: str | None,
+    device: str | None,
 ) -> int:
     """Write vectors and image findings of all images in PATHS to a file.
 
@@ -57,20 +57,27 @@ def command(
     from radrag.dicom.read import find_studies
     from radrag.dicom.stream import load_studies
     from radrag.encoders.preprocessing import enough_side
+    from radrag.encoders.runtime import FASTEST, hasten
     from radrag.workspace import Workspace
 
     if out.suffix not in FORMATS:
         raise UsageError(f"{out}: the name must end in {' or '.join(FORMATS)}.")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder.")
-    changed = settings.with_changes(encoder=encoder, encoder_weights=encoder_weights)
+    wanted = runtime or (settings.runtime if "runtime" in settings.model_fields_set else FASTEST)
+    given = {"encoder": encoder, "encoder_weights": encoder_weights, "device": device}
+    changed = settings.with_changes(**given, runtime="eager")  # the runtime is taken below, and said
     studies, refusals = find_studies(paths, salt=settings.salt())
     say_refused(refusals)
     failed = [refusal.path for refusal in refusals]
     if not studies:
         return 1
     image_encoder = Workspace(changed).image_encoder
-    hasten(image_encoder, settings, "eager" if runtime == "fastest" and len(studies) < FEW else runtime)
+    if wanted == FASTEST and len(studies) < FEW:
+        wanted = "eager"
+    taken = hasten(image_encoder, wanted, cache=settings.cache)
+    if taken:
+        say(f"Runtime: {taken.name}{f' ({taken.note})' if taken.note else ''}.")
     table = EmbeddingTable(image_encoder)
     with progress("Encoding studies", len(studies)) as advance:
         for study in load_studies(studies, side=enough_side(image_encoder.card.input_size)):
@@ -82,17 +89,6 @@ def command(
     table.write(out, failed)
     say(f"{out}: {len(table)} images encoded, {len(failed)} failed.")
     return 1 if failed else 0
-
-
-def hasten(encoder: ImageEncoder, settings: Settings, runtime: str) -> None:
-    """Let an encoder that has several runtimes take the wanted one, and say which."""
-    from radrag.encoders.runtime import Hastened
-
-    if isinstance(encoder, Hastened):
-        taken = encoder.hasten(cache=settings.cache, wanted="" if runtime == "fastest" else runtime)
-        say(f"Runtime: {taken.name}{f' ({taken.note})' if taken.note else ''}.")
-    elif runtime not in {"fastest", "eager"}:
-        raise UsageError(f"{encoder.card.name} runs eagerly only.", hint="Leave --runtime out.")
 
 
 class EmbeddingTable:
@@ -132,9 +128,8 @@ class EmbeddingTable:
     def write(self, out: Path, failed: list[str]) -> None:
         """Write the table, all or nothing, in the format that the name's ending says."""
         self._flush()
-        part = out.with_name(out.name + ".part")
-        FORMATS[out.suffix](self, part, failed)
-        os.replace(part, out)
+        with replacing(out) as part:
+            FORMATS[out.suffix](self, part, failed)
 
     def write_npz(self, path: Path, failed: list[str]) -> None:
         """Write numpy arrays: paths, vectors, labels, probabilities, failed."""

@@ -31,8 +31,9 @@ class Snapshot:
 
 
 def encoder_identity(encoder: TextEncoder | ImageEncoder) -> dict[str, str]:
-    """Return what a manifest says of an encoder."""
-    return {"name": encoder.card.name, "version": encoder.card.version, "sha256": encoder.card.sha256}
+    """Return what a manifest says of an encoder; the card's hash covers all that decides its vectors."""
+    card = encoder.card
+    return {"name": card.name, "version": card.version, "sha256": card.sha256, "card_hash": card.card_hash}
 
 
 def current_index(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from radrag.disk import sha256_of
 from radrag.errors import MissingModel, WeightsError
-from radrag.models.pulled import folder_of
+from radrag.models.pulled import MANIFEST, folder_of
 from radrag.models.registry import HUGGING_FACE
 from radrag.models.weights import load_state
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CONFIG = "config.json"
 SINGLE = ("model.safetensors", "pytorch_model.bin")
 INDEXES = tuple(f"{name}.index.json" for name in SINGLE)
+SETTINGS = (".json", ".txt", ".model")
+"""Endings of the files beside the weights that say how a model works: configuration, vocabulary, tokenizer."""
+NO_SETTINGS = (MANIFEST, *INDEXES)
 UNUSED = ("pooler.",)
 """Parameters that may be missing: the layer behind the first token, which many models never trained."""
 
@@ -151,14 +154,19 @@ def _quiet() -> Iterator[None]:
 
 
 def card_facts(folder: Path, name: str) -> Mapping[str, Any]:
-    """Return the fields of a card that every Hugging Face model shares; the machine's path stays out of it."""
+    """Return the fields of a card that every Hugging Face model shares; the machine's path stays out of it.
+
+    The version covers weights, configuration and tokenizer: each of them changes the vectors.
+    """
     paths = weights_files(folder)
     sha256 = weights_sha256(paths)
+    settings = sorted(path for path in folder.glob("*") if path.suffix in SETTINGS and path.name not in NO_SETTINGS)
+    version = hashlib.sha256("".join([sha256, *map(sha256_of, settings)]).encode()).hexdigest()
     given = name.removeprefix(HUGGING_FACE)
     hub = re.fullmatch(r"[\w.-]+/[\w.-]+", given, re.ASCII) and not Path(given).expanduser().is_dir()
     return {
         "name": f"{HUGGING_FACE}{given if hub else folder.resolve().name}",
-        "version": sha256[:12],
+        "version": version[:12],
         "licence": licence(folder),
         "source": f"Hugging Face, {given}" if hub else "a local folder in Hugging Face's format",
         "sha256": sha256,

@@ -1,7 +1,7 @@
-"""How a torch network is run in bulk work: the fastest way on this CPU that gives the same vectors and findings.
+"""How a torch network is run: eagerly, or the fastest way on this CPU that gives the same vectors and findings.
 
-Drafts never come here. They run the network eagerly in float32, so that the same inputs give the same draft byte for
-byte on every machine; what is fastest differs from CPU to CPU, and bfloat16 moves a score in its third digit.
+Drafts run the network eagerly in float32 unless the settings say otherwise, so that the same inputs give the same
+draft byte for byte: what is fastest differs from CPU to CPU, and bfloat16 moves a score in its third digit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from radrag.disk import replacing
-from radrag.encoders.base import FloatArray, unit_rows
+from radrag.encoders.base import FloatArray, ImageEncoder, unit_rows
+from radrag.errors import UsageError
 from radrag.optional import require
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Run = Callable[["torch.Tensor"], tuple["torch.Tensor", ...]]
 Read = Callable[[tuple["torch.Tensor", ...]], tuple[FloatArray, FloatArray]]
 
+FASTEST = "fastest"
 LEAST_COSINE = 0.999
 MOST_CHANGE = 0.01
 """The guard: the least cosine of a vector and the most change of a finding's score, against eager float32."""
@@ -59,6 +61,30 @@ class Hastened(Protocol):
     def hasten(self, *, cache: Path | None = None, wanted: str = "") -> Runtime:
         """Take the fastest runtime, or the wanted one, for what is encoded from now on."""
         ...
+
+
+def hasten(encoder: ImageEncoder, wanted: str, *, cache: Path | None = None) -> Runtime | None:
+    """Let an encoder take a runtime.
+
+    Args:
+        encoder: what shall be faster.
+        wanted: of :data:`RUNTIMES`, or :data:`FASTEST`.
+        cache: see :func:`choose`.
+
+    Returns:
+        What was taken; None for an encoder that runs eagerly only.
+
+    Raises:
+        UsageError: this encoder cannot run as wanted.
+        MissingDependency: the wanted runtime is not installed.
+    """
+    if isinstance(encoder, Hastened):
+        return encoder.hasten(cache=cache, wanted="" if wanted == FASTEST else wanted)
+    if wanted not in {FASTEST, "eager"}:
+        raise UsageError(
+            f"{encoder.card.name} runs eagerly only, not as {wanted}.", hint="Leave --runtime and RADRAG_RUNTIME out."
+        )
+    return None
 
 
 def eager(network: Any, _probe: torch.Tensor | None = None) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,9 +40,17 @@ class SentenceModules:
     lower: bool
 
     def describe(self) -> str:
-        """Return the steps as one line, for the card."""
-        layers = "".join(f", dense {list(weight.shape)} {activation}" for weight, _, activation in self.dense)
+        """Return the steps as one line, for the card; the layers' weights lie outside the network's file."""
+        layers = "".join(
+            f", dense {list(weight.shape)} {activation} ({_digest(weight, bias)})"
+            for weight, bias, activation in self.dense
+        )
         return f"{' and '.join(self.pooling)} over tokens{layers}"
+
+
+def _digest(weight: torch.Tensor, bias: torch.Tensor | None) -> str:
+    values = weight.numpy().tobytes() + (b"" if bias is None else bias.float().numpy().tobytes())
+    return hashlib.sha256(values).hexdigest()[:12]
 
 
 def read_modules(folder: Path) -> SentenceModules:

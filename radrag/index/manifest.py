@@ -12,7 +12,8 @@ from typing import Any
 from radrag.disk import replacing
 from radrag.errors import BadIndex
 
-SCHEMA = "radrag.index/2"
+SCHEMA = "radrag.index/3"
+"""Part of an index's id too, so that an index of an earlier schema never stands in the place of its successor."""
 FILE = "manifest.json"
 
 
@@ -26,7 +27,8 @@ class Manifest:
         rows: number of cases.
         corpora: corpus name → number of its cases.
         corpus_sha256: fingerprint of the stored cases that the index was built from.
-        text_encoder: name, version and sha256 of the encoder of the text channel.
+        text_encoder: name, version, sha256 of the weights and card_hash (:class:`radrag.models.card.ModelCard`) of the
+            encoder of the text channel.
         image_encoder: the same of the image channel; empty where no images were indexed.
         labels: the label set of the label channel, in the order of its dimensions.
         channels: channel name → dimension and metric.
@@ -54,12 +56,11 @@ class Manifest:
             BadIndex: they differ.
         """
         if dict(self.text_encoder) != dict(text_encoder):
-            built, given = self.text_encoder, text_encoder
             raise BadIndex(
-                f"Index {self.index_id} was built with text encoder {built.get('name')} {built.get('version')} "
-                f"({built.get('sha256', '')[:12]}), not {given.get('name')} {given.get('version')} "
-                f"({given.get('sha256', '')[:12]}).",
-                hint="Rebuild it with: radrag index build",
+                f"Index {self.index_id} was built with text encoder {_named(self.text_encoder)}, "
+                f"not {_named(text_encoder)}.",
+                hint="Name the encoder that built it with RADRAG_TEXT_ENCODER (text_encoder in radrag.toml), or "
+                "rebuild the index with: radrag index build",
             )
         if self.labels != labels:
             raise BadIndex(
@@ -67,9 +68,14 @@ class Manifest:
             )
 
 
+def _named(encoder: Mapping[str, str]) -> str:
+    weights, card = encoder.get("sha256", "")[:12], encoder.get("card_hash", "")[:12]
+    return f"{encoder.get('name')} {encoder.get('version')} (weights {weights}, card {card})"
+
+
 def content_sha256(folder: Path) -> str:
-    """Return the SHA-256 over relative names and bytes of all files below ``folder`` but the manifest."""
-    digest = hashlib.sha256()
+    """Return the SHA-256 over schema, relative names and bytes of all files below ``folder`` but the manifest."""
+    digest = hashlib.sha256(SCHEMA.encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != FILE:
             name = path.relative_to(folder).as_posix().encode()
@@ -94,14 +100,18 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         values = json.loads((folder / FILE).read_text())
+        schema = values["schema"]
         values["labels"] = tuple(values["labels"])
-        manifest = Manifest(**values)
+        manifest = Manifest(**values) if schema == SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadIndex(
             f"{folder} has no readable manifest.", hint="Build the index with: radrag index build"
         ) from error
-    if manifest.schema != SCHEMA:
-        raise BadIndex(f"{folder} is of schema {manifest.schema}, not {SCHEMA}.", hint="Rebuild: radrag index build")
+    if manifest is None:
+        raise BadIndex(
+            f"{folder} was built by another version of radrag (schema {schema}, not {SCHEMA}).",
+            hint="Rebuild it with: radrag index build",
+        )
     return manifest
 
 

@@ -29,7 +29,26 @@ def test_the_database_lies_in_the_workspace_unless_named(tmp_path):
     assert load_settings(workspace=tmp_path, database_url="postgresql://h/db").url == "postgresql://h/db"
 
 
-@pytest.mark.parametrize(("text", "name"), [("hits = 0", "hits"), ("hit = 3", "hit"), ("seed = 'x'", "seed")])
+def test_encoders_run_eagerly_on_the_cpu_unless_told_otherwise(tmp_path, monkeypatch):
+    settings = load_settings(workspace=tmp_path)
+    assert (settings.text_encoder, settings.runtime, settings.device) == ("minilm", "eager", "cpu")
+    monkeypatch.setenv("RADRAG_TEXT_ENCODER", "hf:folder")
+    monkeypatch.setenv("RADRAG_RUNTIME", "fastest")
+    monkeypatch.setenv("RADRAG_DEVICE", "cuda:1")
+    settings = load_settings(workspace=tmp_path)
+    assert (settings.text_encoder, settings.runtime, settings.device) == ("hf:folder", "fastest", "cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("hits = 0", "hits"),
+        ("hit = 3", "hit"),
+        ("seed = 'x'", "seed"),
+        ("runtime = 'quick'", "runtime"),
+        ("device = 'gpu'", "device"),
+    ],
+)
 def test_a_wrong_name_or_value_in_the_file_is_named(tmp_path, text, name):
     (tmp_path / "radrag.toml").write_text(text)
     with pytest.raises(UsageError, match=f"'{name}'"):

@@ -1,13 +1,15 @@
 """A manifest refuses other encoders and notices every change of an index folder."""
 
 import dataclasses
+import json
 
 import pytest
 
 from radrag.errors import BadIndex
+from radrag.index import manifest as manifest_module
 from radrag.index.manifest import Manifest, content_sha256, read_manifest, verify_content, write_manifest
 
-ENCODER = {"name": "minilm", "version": "1", "sha256": "ab" * 32}
+ENCODER = {"name": "minilm", "version": "1", "sha256": "ab" * 32, "card_hash": "12" * 32}
 
 
 def manifest_for(folder, **changes) -> Manifest:
@@ -61,8 +63,10 @@ def test_a_changed_lost_added_or_moved_file_is_noticed(folder, change):
 def test_another_encoder_or_label_set_is_refused(folder):
     manifest = manifest_for(folder)
     manifest.require(text_encoder=ENCODER, labels=("Edema", "Mass"))
-    with pytest.raises(BadIndex, match="text encoder minilm 1"):
-        manifest.require(text_encoder=ENCODER | {"sha256": "ef" * 32}, labels=("Edema", "Mass"))
+    for other in ({"name": "hf:other"}, {"sha256": "ef" * 32}, {"card_hash": "34" * 32}):
+        with pytest.raises(BadIndex, match="text encoder minilm 1") as refused:
+            manifest.require(text_encoder=ENCODER | other, labels=("Edema", "Mass"))
+        assert "RADRAG_TEXT_ENCODER" in refused.value.hint
     with pytest.raises(BadIndex, match="label set"):
         manifest.require(text_encoder=ENCODER, labels=("Mass", "Edema"))
 
@@ -73,6 +77,14 @@ def test_missing_damaged_and_foreign_manifests_say_what_to_do(folder):
     (folder / "manifest.json").write_text('{"labels": []}')
     with pytest.raises(BadIndex, match="no readable manifest"):
         read_manifest(folder)
-    write_manifest(folder, dataclasses.replace(manifest_for(folder), schema="radrag.index/9"))
-    with pytest.raises(BadIndex, match="radrag.index/9"):
+
+
+def test_an_index_of_another_version_says_to_rebuild_it_and_has_another_id(folder, monkeypatch):
+    before = content_sha256(folder)
+    values = dataclasses.asdict(manifest_for(folder, schema="radrag.index/2")) | {"a_field_of_that_time": 1}
+    (folder / "manifest.json").write_text(json.dumps(values))
+    with pytest.raises(BadIndex, match="another version of radrag .schema radrag.index/2") as refused:
         read_manifest(folder)
+    assert "radrag index build" in refused.value.hint
+    monkeypatch.setattr(manifest_module, "SCHEMA", "radrag.index/2")
+    assert content_sha256(folder) != before
