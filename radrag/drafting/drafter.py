@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import radrag
 from radrag.corpus.catalogue import Catalogue
-from radrag.corpus.snapshot import encoder_identity
 from radrag.domain import Draft, DraftSentence, Finding, Hit, Sentence, StudyImage
 from radrag.drafting.checking import Checking
 from radrag.drafting.look import look
+from radrag.drafting.record import now, provenance, transcripts
 from radrag.errors import UsageError
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator, RewriteTask
 from radrag.grounding.omissions import find_omissions
@@ -157,7 +153,16 @@ class Drafter:
         }
         if prior:
             made_of["prior"] = {"sections": dict(prior.sections), "pixel_sha256": list(prior.pixel_sha256)}
-        transcripts, named = _transcripts([report, *revised.reports])
+        asked, named = transcripts([report, *revised.reports])
+        made_by = provenance(
+            request,
+            report,
+            encoder=seen.encoder,
+            index=self._retriever.manifest,
+            generator=self._generator.card,
+            hits=self._hits,
+            images=values.images,
+        )
         return Draft(
             draft_id=uuid.uuid4().hex,
             study=values,
@@ -167,8 +172,8 @@ class Drafter:
             hits=(*hits, *looked_up),
             image_findings=seen.findings,
             warnings=tuple(dict.fromkeys(warnings)),
-            provenance=self._provenance(request, report, values.images) | made_of | named,
-            transcripts=transcripts,
+            provenance=made_by | made_of | named,
+            transcripts=asked,
         )
 
     def revise(self, draft: Draft, note: str) -> Draft:
@@ -203,13 +208,13 @@ class Drafter:
         added = tuple(hit for hit in looked_up if hit.case_id not in known)
         about_study = [one for one in draft.warnings if one.code not in _OF_SENTENCES]
         outside = found_for_claims | {hit.case_id for hit in added}
-        transcripts, named = _transcripts(reports)
+        asked, named = transcripts(reports)
         notes = [*draft.provenance.get("notes", ()), {"note": note, "changes": [asdict(one) for one in changes]}]
         made_of = {
             "revises": draft.draft_id,
             "notes": notes,
             "feedback": [*draft.provenance.get("feedback", ()), *map(look_up_to_dict, checking.look_ups)],
-            "created_at": _now(),
+            "created_at": now(),
         }
         return replace(
             draft,
@@ -221,7 +226,7 @@ class Drafter:
                 dict.fromkeys((*about_study, *sentence_warnings(sentences, draft.image_findings, looked_up=outside)))
             ),
             provenance={**draft.provenance, **made_of, **(named if reports else {})},
-            transcripts=transcripts,
+            transcripts=asked,
         )
 
     def _asked_for(
@@ -271,26 +276,6 @@ class Drafter:
         found = self._sentences_of([hit.case_id for hit in hits])
         return tuple(sentence for hit in hits for sentence in found.get(hit.case_id, ()))
 
-    def _provenance(
-        self, request: GenerationRequest, report: GeneratedReport, images: Sequence[StudyImage]
-    ) -> dict[str, Any]:
-        manifest, writer = self._retriever.manifest, self._generator.card
-        return {
-            "radrag": radrag.__version__,
-            "encoder": encoder_identity(self._encoder),
-            "index": {"id": manifest.index_id, "sha256": manifest.sha256, "size": manifest.rows},
-            "generator": {
-                "name": writer.name,
-                "version": writer.version,
-                "sha256": writer.sha256,
-                "parameters": dict(writer.parameters) | {"hits": self._hits},
-            },
-            "prompt_sha256": _sha256(report.prompt) if report.prompt else _request_sha256(request),
-            "pixel_sha256": [image.pixel_sha256 for image in images],
-            "seed": self._seed,
-            "created_at": _now(),
-        }
-
 
 _OF_SENTENCES = frozenset(
     {"weak_evidence", "looked_up", "not_assessed", "image_disagrees", "inconsistent", "abstained"}
@@ -326,25 +311,3 @@ def _pictures(study: LoadedStudy) -> tuple[np.ndarray, ...]:
     import numpy as np
 
     return tuple((image.pixels * 255 + 0.5).astype(np.uint8) for image in study.images)
-
-
-def _transcripts(reports: Sequence[GeneratedReport]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return hash → text of what a model was given and answered, and the hashes for the provenance."""
-    asked = [report for report in reports if report.prompt]
-    texts = {_sha256(text): text for report in asked for text in (report.prompt, report.output)}
-    pairs = [{"prompt_sha256": _sha256(one.prompt), "output_sha256": _sha256(one.output)} for one in asked]
-    return texts, {"transcripts": pairs} if pairs else {}
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _request_sha256(request: GenerationRequest) -> str:
-    """Return the hash of everything the generator was given but the pictures, in one canonical form."""
-    values = asdict(replace(request, pictures=()))
-    return _sha256(json.dumps(values, sort_keys=True, ensure_ascii=False))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")

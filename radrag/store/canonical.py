@@ -123,7 +123,7 @@ def draft_sha256(draft: Draft) -> str:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        fields = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value) if field.compare]
         # Fields that an earlier version did not have count only when filled, so that its checksums still hold.
         return [_plain(item) for name, item in fields if item != "" or name not in ("file_sha256", "perceptual_hash")]
     if isinstance(value, Mapping):

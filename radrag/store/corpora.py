@@ -7,7 +7,7 @@ from typing import Any
 
 from radrag.domain import Case, Polarity, Sentence, StudyImage
 from radrag.errors import CorpusError, UsageError
-from radrag.store import audit_log, cases, queries
+from radrag.store import audit_log, cases, drafts, queries
 from radrag.store.engine import Database
 from radrag.store.values import (
     AddReport,
@@ -142,12 +142,15 @@ class Corpora:
     def remove_corpus(self, name: str) -> int:
         """Remove a corpus and return how many cases went; drafts keep the sentences they quote.
 
+        What models were shown of it goes too.
+
         Raises:
             CorpusError: there is no such corpus.
         """
         with self._database.writing() as session:
             restricted = queries.is_restricted(session, name)
             count = queries.remove_corpus(session, name)
+            drafts.drop_transcripts_showing(session, name)
             payload = {"corpus": name, "removed": count, "restricted": restricted}
             audit_log.append(session, self._event(queries.REMOVED, payload))
         self._database.checkpoint()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from radrag.domain import (
@@ -38,6 +38,7 @@ from radrag.store.tables import (
     ImageFindingRow,
     OmissionRow,
     ProvenanceRow,
+    TranscriptRow,
     WarningRow,
 )
 from radrag.store.values import PRELIMINARY, DraftSummary
@@ -79,7 +80,39 @@ def save(session: Session, draft: Draft) -> str | None:
         },
     ).one()
     _put_contents(session, {"draft_pk": key}, draft, provenance)
+    _put_transcripts(session, draft.transcripts)
     return digest
+
+
+def _put_transcripts(session: Session, transcripts: Mapping[str, str]) -> None:
+    held = set(session.scalars(select(TranscriptRow.sha256).where(TranscriptRow.sha256.in_(transcripts))))
+    new = [{"sha256": name, "text": text} for name, text in transcripts.items() if name not in held]
+    if new:
+        session.execute(insert(TranscriptRow), new)
+
+
+def transcript(session: Session, sha256: str) -> str:
+    """Return what a model was given or answered.
+
+    Raises:
+        StoreError: nothing of that hash is held.
+    """
+    text = session.scalar(select(TranscriptRow.text).where(TranscriptRow.sha256 == sha256))
+    if text is None:
+        raise StoreError(
+            f"No transcript {sha256[:12]} is held.",
+            hint="Composed drafts have none, and those that showed a removed corpus go with it.",
+        )
+    return text
+
+
+def drop_transcripts_showing(session: Session, corpus: str) -> None:
+    """Delete the transcripts of drafts for which a case of a corpus was retrieved."""
+    showing = select(HitRow.draft_pk).where(HitRow.case_id.startswith(f"{corpus}:", autoescape=True))
+    payloads = session.scalars(select(ProvenanceRow.payload).where(ProvenanceRow.draft_pk.in_(showing)))
+    named = {sha256 for payload in payloads for pair in payload.get("transcripts", ()) for sha256 in pair.values()}
+    for chunk in chunks(sorted(named)):
+        session.execute(delete(TranscriptRow).where(TranscriptRow.sha256.in_(chunk)))
 
 
 def _put_contents(session: Session, owner: Mapping[str, int], draft: Draft, provenance: Any) -> None:

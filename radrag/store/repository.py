@@ -83,6 +83,15 @@ class Store(Corpora):
         with self._database.reading() as session:
             return drafts.load(session, draft_id)
 
+    def transcript(self, sha256: str) -> str:
+        """Return what a model was given or answered for a draft whose provenance names this hash.
+
+        Raises:
+            StoreError: nothing of that hash is held.
+        """
+        with self._database.reading() as session:
+            return drafts.transcript(session, sha256)
+
     def drafts(
         self,
         limit: int = 100,

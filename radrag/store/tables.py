@@ -299,6 +299,18 @@ class ProvenanceRow(Base):
     payload: Mapped[Any] = mapped_column(JsonText)
 
 
+class TranscriptRow(Base):
+    """What a model was given or answered for a draft, by its content's hash, which the draft's provenance names.
+
+    No foreign key: several drafts may have asked the same.
+    """
+
+    __tablename__ = "transcripts"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
 class AuditRow(Base):
     """One event of the audit log; ``hash`` covers the row and ``previous``, the hash of the row before."""
 

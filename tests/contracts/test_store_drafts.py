@@ -33,6 +33,24 @@ class TestDrafts:
         assert store.draft("d1") == draft
         assert store.study_images("d1") == draft.study.images
 
+    def test_what_a_model_was_given_is_kept_by_its_hash_until_a_corpus_it_showed_goes(self, store):
+        add(store, 1)
+        hit = dataclasses.replace(sample_draft().hits[0], case_id=f"{DEMO.name}:1")
+        pair = {"prompt_sha256": "aa", "output_sha256": "bb"}
+        for name, hits, pairs in (("shown", (hit,), [pair]), ("other", (), [{"prompt_sha256": "cc"}])):
+            texts = {sha256: f"text {sha256}" for one in pairs for sha256 in one.values()}
+            draft = dataclasses.replace(
+                sample_draft(), draft_id=name, hits=hits, provenance={"transcripts": pairs}, transcripts=texts
+            )
+            store.save_draft(draft)
+            store.save_draft(dataclasses.replace(draft, draft_id=f"{name} again"))  # the same prompt, once
+        assert store.transcript("aa") == "text aa"
+        store.remove_corpus(DEMO.name)
+        assert store.transcript("cc") == "text cc"
+        for sha256 in ("aa", "bb"):
+            with pytest.raises(StoreError, match="No transcript"):
+                store.transcript(sha256)
+
     def test_saving_the_same_draft_again_does_nothing(self, store):
         draft = sample_draft()
         store.save_draft(draft)

@@ -44,7 +44,7 @@ def test_the_checksum_sees_every_field_of_a_draft():
         "draft_id": "d2", "study": dataclasses.replace(draft.study, age=1), "sentences": draft.sentences[:1],
         "omissions": (), "hits": (), "image_findings": (), "warnings": (), "provenance": {},
     }  # fmt: skip
-    assert set(changes) == {field.name for field in dataclasses.fields(Draft)}
+    assert set(changes) == {field.name for field in dataclasses.fields(Draft) if field.compare}
     sums = {draft_sha256(dataclasses.replace(draft, **{name: value})) for name, value in changes.items()}
     assert len(sums | {draft_sha256(draft)}) == len(changes) + 1
 

@@ -1,0 +1,71 @@
+"""What is put on record of how a draft was made: parts, hashes, what a model was given and answered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import radrag
+from radrag.domain import StudyImage
+from radrag.generation.base import GeneratedReport, GenerationRequest, GeneratorCard
+from radrag.index.manifest import Manifest
+
+
+def provenance(
+    request: GenerationRequest,
+    report: GeneratedReport,
+    *,
+    encoder: Mapping[str, str],
+    index: Manifest,
+    generator: GeneratorCard,
+    hits: int,
+    images: Sequence[StudyImage],
+) -> dict[str, Any]:
+    """Return who and what made a draft, as plain values.
+
+    Args:
+        encoder: identity of the image encoder.
+        hits: how many cases were asked for.
+    """
+    return {
+        "radrag": radrag.__version__,
+        "encoder": dict(encoder),
+        "index": {"id": index.index_id, "sha256": index.sha256, "size": index.rows},
+        "generator": {
+            "name": generator.name,
+            "version": generator.version,
+            "sha256": generator.sha256,
+            "parameters": dict(generator.parameters) | {"hits": hits},
+        },
+        "prompt_sha256": _sha256(report.prompt) if report.prompt else _request_sha256(request),
+        "pixel_sha256": [image.pixel_sha256 for image in images],
+        "seed": request.seed,
+        "created_at": now(),
+    }
+
+
+def transcripts(reports: Sequence[GeneratedReport]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return hash → text of what a model was given and answered, and the hashes for the provenance."""
+    asked = [report for report in reports if report.prompt]
+    texts = {_sha256(text): text for report in asked for text in (report.prompt, report.output)}
+    pairs = [{"prompt_sha256": _sha256(one.prompt), "output_sha256": _sha256(one.output)} for one in asked]
+    return texts, {"transcripts": pairs} if pairs else {}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _request_sha256(request: GenerationRequest) -> str:
+    """Return the hash of everything the generator was given but the pictures, in one canonical form."""
+    values = asdict(replace(request, pictures=()))
+    return _sha256(json.dumps(values, sort_keys=True, ensure_ascii=False))
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
