@@ -1,0 +1,222 @@
+"""How well drafts rest on their evidence: measures over a manifest's studies, beside baselines, with controls.
+
+The baselines are reports that know nothing of the study, checked against the same evidence: one constant normal
+report, and the report of a case drawn at random.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Any
+
+from radrag.domain import Draft, Sentence
+from radrag.errors import GenerationError, RadragError, StudyRefused
+from radrag.evaluation.grounding_controls import PlantedWorkspace, plants
+from radrag.evaluation.grounding_measures import COUNTS, FAILED, SHARES, Text, measure
+from radrag.evaluation.grounding_studies import EvaluationStudy, positives, with_images_of, with_noise
+from radrag.evaluation.intervals import Estimate, PatientBootstrap
+from radrag.grounding.omissions import find_omissions
+from radrag.workspace import Workspace
+
+NORMAL = (
+    ("findings", "The heart is normal in size."),
+    ("findings", "The mediastinal contours are normal."),
+    ("findings", "The lungs are clear."),
+    ("findings", "There is no pleural effusion or pneumothorax."),
+    ("impression", "No acute cardiopulmonary abnormality."),
+)
+CONSTANT, RANDOM = "constant normal", "random report"
+STATED, DENIED = "planted finding stated", "planted denial followed"
+SWAPPED, NOISE = "draft unchanged by another patient's image", "draft unchanged by noise"
+CONTROLS = (STATED, DENIED, SWAPPED, NOISE)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundingScores:
+    """Scores of one generator and of the baselines on the same studies and evidence.
+
+    Attributes:
+        n: studies.
+        failed: query id → code of the refusal or error; each counts as bad as can be.
+        abstained: query ids of studies for which nothing was drafted, and said so.
+        sentences: method → number of sentences.
+        shares: method → measure → mean over drafts and its interval.
+        counts: method → measure → sum over drafts.
+        controls: control → share of studies in which it went wrong, with its interval; n beside it.
+    """
+
+    generator: str
+    n: int
+    patients: int
+    failed: Mapping[str, str]
+    abstained: tuple[str, ...]
+    sentences: Mapping[str, int]
+    shares: Mapping[str, Mapping[str, tuple[Estimate, int]]]
+    counts: Mapping[str, Mapping[str, int]]
+    controls: Mapping[str, tuple[Estimate, int]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values; NaN is None."""
+        return {
+            "generator": self.generator,
+            "n": self.n,
+            "patients": self.patients,
+            "failed": dict(self.failed),
+            "abstained": list(self.abstained),
+            "sentences": dict(self.sentences),
+            "methods": {
+                method: {name: value.as_dict() | {"n": n} for name, (value, n) in of.items()}
+                | {name: self.counts[method][name] for name in COUNTS}
+                for method, of in self.shares.items()
+            },
+            "controls": {name: value.as_dict() | {"n": n} for name, (value, n) in self.controls.items()},
+        }
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """Values as they come in: method → measure → (patient, value)."""
+
+    values: dict[str, dict[str, list[tuple[str, float]]]] = field(default_factory=dict)
+    sentences: dict[str, int] = field(default_factory=dict)
+
+    def add(self, method: str, patient: str, found: Mapping[str, float]) -> None:
+        for name, value in found.items():
+            self.values.setdefault(method, {}).setdefault(name, []).append((patient, value))
+
+    def estimate(self, method: str, name: str) -> tuple[Estimate, int]:
+        pairs = self.values.get(method, {}).get(name, [])
+        return PatientBootstrap([patient for patient, _ in pairs]).mean([value for _, value in pairs]), len(pairs)
+
+
+def evaluate_grounding(
+    workspace: Workspace,
+    studies: Sequence[EvaluationStudy],
+    *,
+    controls: int = 0,
+    seed: int = 0,
+    progress: Callable[[int], object] = lambda _: None,
+) -> GroundingScores:
+    """Draft every study with the workspace's generator and measure the drafts.
+
+    Args:
+        controls: number of studies (the first) that are drafted three times more: with wrong evidence, with another
+            patient's image, and with noise.
+        progress: called with the number of studies dealt with since the last call.
+    """
+    runner = _Runner(workspace, seed)
+    for number, study in enumerate(studies):
+        others = studies if number < controls else ()
+        runner.run(study, others)
+        progress(1)
+    return runner.scores(studies)
+
+
+class _Runner:
+    def __init__(self, workspace: Workspace, seed: int) -> None:
+        self._workspace = workspace
+        self._planted = PlantedWorkspace(workspace)
+        self._salt = workspace.settings.salt()
+        self._random = random.Random(seed)
+        self._seed = seed
+        self._sheet = _Sheet()
+        self._failed: dict[str, str] = {}
+        self._abstained: list[str] = []
+        self._method = workspace.settings.generator
+
+    def run(self, study: EvaluationStudy, others: Sequence[EvaluationStudy]) -> None:
+        name = study.row.query_id
+        try:
+            loaded = study.load(salt=self._salt)
+            draft = self._workspace.drafter.draft(loaded)
+        except (StudyRefused, GenerationError) as error:
+            self._failed[name] = error.code
+            self._sheet.add(self._method, study.patient, FAILED)
+            return
+        if not draft.sentences:
+            self._abstained.append(name)
+        self._measure(self._method, study, Text.of(draft), self._reports(draft))
+        self._baselines(study, draft)
+        if others and draft.sentences:
+            self._plant(study, loaded, draft)
+            self._swap(study, loaded, draft, others)
+
+    def _reports(self, draft: Draft) -> Mapping[str, Sequence[Sentence]]:
+        linked = {link.case_id for one in draft.sentences for link in one.links}
+        return self._workspace.store.sentences(sorted({hit.case_id for hit in draft.hits} | linked))
+
+    def _measure(
+        self, method: str, study: EvaluationStudy, text: Text, reports: Mapping[str, Sequence[Sentence]]
+    ) -> None:
+        found = measure(text, reports, study.truth, self._workspace.labeler.label_text)
+        self._sheet.add(method, study.patient, found)
+        self._sheet.sentences[method] = self._sheet.sentences.get(method, 0) + len(text.sentences)
+
+    def _baselines(self, study: EvaluationStudy, draft: Draft) -> None:
+        """Check what knows nothing of the study against the evidence that was retrieved for it."""
+        reports = self._reports(draft)
+        evidence = [sentence for hit in draft.hits for sentence in reports.get(hit.case_id, ())]
+        ids = self._workspace.snapshot.cases.ids
+        other = self._workspace.store.sentences([self._random.choice(ids)])
+        drawn = [(one.section, one.text) for of_case in other.values() for one in of_case]
+        for method, texts in ((CONSTANT, NORMAL), (RANDOM, drawn)):
+            checked = self._workspace.verifier.verify(texts, evidence, draft.image_findings)
+            omitted = find_omissions(checked, evidence, draft.image_findings)
+            self._measure(method, study, Text(checked, tuple(one.label for one in omitted)), reports)
+
+    def _plant(self, study: EvaluationStudy, loaded: Any, draft: Draft) -> None:
+        """Draft again with wrong evidence: one finding that is not there, one that is."""
+        possible = plants(study.truth, draft.image_findings, self._workspace.labeler)
+        for control, present in ((STATED, True), (DENIED, False)):
+            fitting = [plant for plant in possible if plant.present is present]
+            if fitting:
+                self._planted.planted = self._random.choice(fitting)
+                again = self._planted.drafter.draft(loaded)
+                self._sheet.add("controls", study.patient, {control: float(self._planted.planted.followed_by(again))})
+
+    def _swap(self, study: EvaluationStudy, loaded: Any, draft: Draft, others: Sequence[EvaluationStudy]) -> None:
+        """Draft again with another patient's image, of other findings, and with noise."""
+        import numpy as np
+
+        own = [one.text for one in draft.sentences]
+        different = [
+            one for one in others if one.patient != study.patient and positives(one.truth) != positives(study.truth)
+        ]
+        drafter = self._workspace.drafter
+        if different:
+            try:
+                other = self._random.choice(different).load(salt=self._salt)
+            except StudyRefused:
+                other = None
+            if other is not None:
+                texts = [one.text for one in drafter.draft(with_images_of(loaded, other)).sentences]
+                self._sheet.add("controls", study.patient, {SWAPPED: float(texts == own)})
+        noise = with_noise(loaded, np.random.default_rng((self._seed, study.row.line)))
+        try:
+            texts = [one.text for one in drafter.draft(noise).sentences]
+        except RadragError:
+            texts = []  # a refusal of noise is as good as another draft
+        self._sheet.add("controls", study.patient, {NOISE: float(texts == own)})
+
+    def scores(self, studies: Sequence[EvaluationStudy]) -> GroundingScores:
+        sheet, methods = self._sheet, (self._method, CONSTANT, RANDOM)
+        return GroundingScores(
+            self._method,
+            len(studies),
+            len({study.patient for study in studies}),
+            self._failed,
+            tuple(self._abstained),
+            {method: sheet.sentences.get(method, 0) for method in methods},
+            {method: {name: sheet.estimate(method, name) for name in SHARES} for method in methods},
+            {
+                method: {
+                    name: round(sum(value for _, value in sheet.values.get(method, {}).get(name, ())))
+                    for name in COUNTS
+                }
+                for method in methods
+            },
+            {name: found for name in CONTROLS if not isnan((found := sheet.estimate("controls", name))[0].mean)},
+        )
