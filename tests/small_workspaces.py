@@ -50,7 +50,7 @@ def small_workspace(folder, cases):
 class SeesThis:
     """An image encoder that says the same of every image: label → probability, all others 0.02."""
 
-    card = SimpleNamespace(name="sees this", version="1", sha256=SHA, views=())
+    card = SimpleNamespace(name="sees this", version="1", sha256=SHA, card_hash=SHA, views=())
 
     def __init__(self, **probabilities):
         given = {from_nih(name): value for name, value in probabilities.items()}
