@@ -34,7 +34,10 @@ class Settings(BaseSettings):
         text_encoder: name of the text encoder; an index is searched by the one that built it.
         runtime: how image encoders run; see docs/speed.md. ``radrag embed`` takes the fastest unless this is set.
         device: ``cpu``, ``cuda`` or ``cuda:N``, for every encoder.
-        generator: name of the generator.
+        generator: ``compose``, ``vlm`` or ``endpoint``; see docs/generators.md.
+        generator_model: folder or name of the local model, or the model's name on the server.
+        generator_url: base address of an OpenAI-compatible server, such as ``http://127.0.0.1:8000/v1``.
+        generator_key: what the server asks for, if anything; never shown.
         hits: how many cases ground a draft (1 to 100).
         seed: seed of everything random.
     """
@@ -49,7 +52,10 @@ class Settings(BaseSettings):
     text_encoder: str = "minilm"
     runtime: Literal["eager", "channels_last", "bfloat16", "openvino", "fastest"] = "eager"
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
-    generator: str = "compose"
+    generator: Literal["compose", "vlm", "endpoint"] = "compose"
+    generator_model: str = ""
+    generator_url: str = ""
+    generator_key: SecretStr = SecretStr("")
     hits: int = Field(default=20, ge=1, le=100)
     seed: int = 0
 

@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from radrag.drafting import Drafter
     from radrag.encoders.base import ImageEncoder, TextEncoder
     from radrag.generation.base import Generator
+    from radrag.generation.model import Model
     from radrag.grounding.verify import Verifier
     from radrag.reports.findings import Labeler
     from radrag.retrieval.engine import Retriever
     from radrag.retrieval.novelty import Novelty
     from radrag.store.repository import Store
-
-GENERATORS = ("compose",)
 
 
 class Workspace:
@@ -106,13 +105,36 @@ class Workspace:
         """Writes reports.
 
         Raises:
-            UsageError: the settings name a generator that does not exist.
+            UsageError: the settings lack what the generator needs.
         """
-        from radrag.generation.compose import ComposeGenerator
+        named = self.settings.generator
+        if named == "compose":
+            from radrag.generation.compose import ComposeGenerator
 
-        if self.settings.generator not in GENERATORS:
-            raise UsageError(f"There is no generator {self.settings.generator!r}; there is: {', '.join(GENERATORS)}.")
-        return ComposeGenerator()
+            return ComposeGenerator()
+        from radrag.generation.model import ModelGenerator
+
+        return ModelGenerator(self._vlm() if named == "vlm" else self._endpoint())
+
+    def _vlm(self) -> Model:
+        from radrag.generation.vlm import VlmModel
+
+        settings = self.settings
+        if not settings.generator_model:
+            raise UsageError("Generator vlm needs a model.", hint="Give a folder or a pulled name: --model hf:FOLDER")
+        return VlmModel.load(settings.generator_model, cache=settings.cache, device=settings.device)
+
+    def _endpoint(self) -> Model:
+        from radrag.generation.endpoint import EndpointModel
+
+        settings = self.settings
+        if not settings.generator_url or not settings.generator_model:
+            raise UsageError(
+                "Generator endpoint needs a server and a model's name.",
+                hint="For example: --url http://127.0.0.1:8000/v1 --model medgemma",
+            )
+        key = settings.generator_key.get_secret_value() or None
+        return EndpointModel(settings.generator_url, settings.generator_model, key=key)
 
     @cached_property
     def drafter(self) -> Drafter:

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from radrag.cli.output import JSON_OPTION, progress, say, say_refused, silent
+from radrag.cli.prior import read_prior
+from radrag.errors import UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
     from radrag.domain import Draft, Status
+    from radrag.workspace import Workspace
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
 @click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
-@click.option("--generator", metavar="NAME", help="Generator  [default: compose]")
+@click.option(
+    "--generator",
+    type=click.Choice(["compose", "vlm", "endpoint"]),
+    help="Who writes: compose (from evidence, no model), vlm (a local model), endpoint (a server)  [default: compose]",
+)
+@click.option("--model", metavar="NAME", help="Model of the generator: hf:FOLDER, or its name on the server.")
+@click.option("--url", metavar="URL", help="Address of an OpenAI-compatible server on your own network.")
 @click.option("--indication", default="", metavar="TEXT", help="Why the study was asked for.")
+@click.option(
+    "--prior",
+    "priors",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The patient's earlier study: a report (text file), images, or both. Only then may a draft compare.",
+)
+@click.option("--revise", "draft_id", metavar="DRAFT", help="Carry out --note on a saved draft; PATHS are not needed.")
+@click.option("--note", "notes", multiple=True, metavar="TEXT", help='What to change, e.g. "2: left, not right".')
 @click.option("--hits", type=click.IntRange(1, 100), help="Cases that ground the draft  [default: 20]")
 @click.option("--links", default=1, show_default=True, help="Evidence sentences shown under each sentence.")
 @click.option("--neighbourhood", is_flag=True, help="Show what the retrieved cases say of each finding.")
@@ -33,7 +52,12 @@ def command(
     encoder: str | None,
     encoder_weights: Path | None,
     generator: str | None,
+    model: str | None,
+    url: str | None,
     indication: str,
+    priors: tuple[Path, ...],
+    draft_id: str | None,
+    notes: tuple[str, ...],
     hits: int | None,
     links: int,
     neighbourhood: bool,
@@ -44,28 +68,75 @@ def command(
 
     Prints one draft a study. An input that is no chest radiograph is refused with a code, the others are drafted;
     the exit code is then 1.
+
+    With --revise, notes are carried out on a saved draft instead, and the new draft is saved beside it.
     """
-    from radrag.dicom.read import find_studies, load_study
     from radrag.workspace import Workspace
 
-    given = {"encoder": encoder, "encoder_weights": encoder_weights, "generator": generator, "hits": hits}
+    given = {
+        "encoder": encoder,
+        "encoder_weights": encoder_weights,
+        "generator": generator,
+        "generator_model": model,
+        "generator_url": url,
+        "hits": hits,
+    }
     workspace = Workspace(settings.with_changes(**given))
-    studies, refusals = find_studies(paths, salt=settings.salt(), indication=indication)
+
+    def shown(draft: Draft) -> None:
+        show(draft, as_json=as_json, links=links, neighbourhood=neighbourhood)
+
+    if draft_id is not None:
+        if paths or priors or not notes:
+            raise UsageError("--revise takes a saved draft and at least one --note, no PATHS and no --prior.")
+        shown(_revised(workspace, draft_id, notes))
+        return 0
+    if notes or not paths:
+        raise UsageError(
+            "--note belongs to --revise." if notes else "PATHS are missing: give DICOM, PNG or JPEG files or folders."
+        )
+    return _draft_all(workspace, paths, priors, indication, shown, save=save)
+
+
+def _revised(workspace: Workspace, draft_id: str, notes: tuple[str, ...]) -> Draft:
+    """Carry notes out one after another; save and return the last draft."""
+    draft = workspace.store.draft(draft_id)
+    for note in notes:
+        draft = workspace.drafter.revise(draft, note)
+    workspace.store.save_draft(draft)
+    return draft
+
+
+def _draft_all(
+    workspace: Workspace,
+    paths: tuple[Path, ...],
+    priors: tuple[Path, ...],
+    indication: str,
+    shown: Callable[[Draft], None],
+    *,
+    save: bool,
+) -> int:
+    from radrag.dicom.read import find_studies, load_study
+
+    studies, refusals = find_studies(paths, salt=workspace.settings.salt(), indication=indication)
     say_refused(refusals)
     failed = len(refusals)
     if not studies:
         return 1
+    if priors and len(studies) > 1:
+        raise UsageError(f"--prior belongs to one patient's study, and PATHS hold {len(studies)}.")
     drafter = workspace.drafter
+    prior = read_prior(workspace, priors, studies[0].study.patient_key) if priors else None
     with progress("Drafting", len(studies)) if len(studies) > 1 else silent() as advance:
         for files in studies:
             study = load_study(files)
             say_refused(study.refusals)
             failed += len(study.refusals)
             if study.images:
-                draft = drafter.draft(study)
+                draft = drafter.draft(study, prior=prior)
                 if save:
                     workspace.store.save_draft(draft)
-                show(draft, as_json=as_json, links=links, neighbourhood=neighbourhood)
+                shown(draft)
             advance(1)
     if failed:
         say(f"{failed} input file(s) were refused.")

@@ -42,7 +42,7 @@ def indexed():
 
 
 class Encoder:
-    card = SimpleNamespace(name="fake", version="1", sha256=SHA, views=())
+    card = SimpleNamespace(name="fake", version="1", sha256=SHA, card_hash=SHA, views=())
 
     def __init__(self, *findings):
         self.findings = findings
