@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from radrag import __version__
 from radrag.errors import GenerationCode, GenerationError
 from radrag.generation.own_network import ServerAddress, resolve
-from radrag.generation.replies import LARGEST_ERROR, Dropped, bounded_body, prompt_too_long, says_too_long
+from radrag.generation.replies import LARGEST_ERROR, Dropped, bounded_body, prompt_too_long, told_error
 
 if TYPE_CHECKING:
     import httpx2
@@ -39,7 +39,7 @@ LOOK = 0.05
 
 CONNECT = 10.0
 _PASSING = {408, 425, 429}  # RFC 9110, 8470, 6585: the same request may succeed later; so may every 5xx
-_TOO_LONG = {400, 413, 422, 500}  # 500: llama.cpp before 2025-09
+_EXPLAINED = {400, 422, 500}  # llama.cpp says 500 where others say 400: images, and before 2025-09 long prompts
 
 
 class Rejected(Exception):
@@ -211,10 +211,12 @@ class Connection:
         status = response.status_code
         if status == 200:
             return
-        if status in _TOO_LONG:
-            message = (await bounded_body(response, LARGEST_ERROR)).decode(errors="replace")
-            if status == 413 or says_too_long(message):
-                raise prompt_too_long()
+        if status == 413:
+            raise prompt_too_long()
+        if status in _EXPLAINED:
+            told = told_error((await bounded_body(response, LARGEST_ERROR)).decode(errors="replace"))
+            if told:
+                raise told
         if status in _PASSING or status >= 500:
             raise _Passing(f"it answers HTTP {status}", _retry_after(response.headers.get("retry-after", "")))
         if status in {400, 415, 422}:

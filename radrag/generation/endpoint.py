@@ -116,7 +116,9 @@ class EndpointModel:
             "pictures": LONGEST_SIDE if self._sends_pictures else 0,
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return GeneratorCard("endpoint", "1", digest, {**settings, "served_model": self._served}, remote=True)
+        return GeneratorCard(
+            "endpoint", "1", digest, {**settings, "served_model": self._served}, remote=True, sees=self._sends_pictures
+        )
 
     def complete(self, prompt: Prompt, schema: Mapping[str, Any], pictures: Sequence[np.ndarray], seed: int) -> str:
         """Return the model's whole answer; see :class:`radrag.generation.model.Model`.

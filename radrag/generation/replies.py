@@ -31,6 +31,12 @@ _TOO_LONG = re.compile(
 )
 """How vLLM, llama.cpp, SGLang, LM Studio, Ollama and TGI say that a prompt has no room."""
 
+_NO_IMAGES = re.compile(
+    r"image input is not supported|not a multimodal model|at most 0 image|missing data required for image input"
+    r"|(?:does not|doesn't|not) support (?:image|vision|multimodal)",
+    re.I,
+)
+"""How llama.cpp, vLLM and Ollama say that a model reads no images."""
 
 _ENDS = ("stop", "eos_token", "stop_sequence")
 """Finish reasons of a whole answer; the latter two are TGI's."""
@@ -48,9 +54,13 @@ class Completion:
     model: str
 
 
-def says_too_long(message: str) -> bool:
-    """Whether a server's error says that the prompt is longer than the model's context."""
-    return bool(_TOO_LONG.search(message))
+def told_error(message: str) -> GenerationError | None:
+    """Return what a server's error says where its reason is known; None where asking again or otherwise may help."""
+    if _TOO_LONG.search(message):
+        return prompt_too_long()
+    if _NO_IMAGES.search(message):
+        return bad_reply("its model reads no images", hint="Send it no pictures, or serve a model that sees.")
+    return None
 
 
 def prompt_too_long() -> GenerationError:
@@ -62,12 +72,10 @@ def prompt_too_long() -> GenerationError:
     )
 
 
-def bad_reply(what: str) -> GenerationError:
+def bad_reply(what: str, *, hint: str = "Check the server's address; it usually ends in /v1.") -> GenerationError:
     """Return the error for a reply that is not what the interface promises."""
     return GenerationError(
-        GenerationCode.BAD_REPLY,
-        f"The server's answer is not what its interface promises: {what}.",
-        hint="Check that the address is that of an OpenAI-compatible server; it usually ends in /v1.",
+        GenerationCode.BAD_REPLY, f"The server's answer is not what its interface promises: {what}.", hint=hint
     )
 
 
@@ -145,9 +153,7 @@ def parsed(text: str | bytes) -> dict[str, Any]:
 
 def _require_no_error(value: dict[str, Any]) -> None:
     if value.get("error"):
-        if says_too_long(json.dumps(value["error"])):
-            raise prompt_too_long()
-        raise bad_reply("it reports an error instead")
+        raise told_error(json.dumps(value["error"])) or bad_reply("it reports an error instead")
 
 
 def _first_choice(value: dict[str, Any]) -> dict[str, Any] | None:

@@ -110,6 +110,7 @@ def test_a_request_refused_in_every_form_says_so_and_the_strictest_form_stays(se
         (400, "the request exceeds the available context size, try increasing it"),  # llama.cpp
         (500, "the request exceeds the available context size. try increasing the context size"),
         (422, "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096."),  # TGI
+        (400, "request (3031 tokens) exceeds the available context size (512 tokens), try increasing it"),
         (413, ""),
     ],
 )
@@ -119,6 +120,23 @@ def test_a_prompt_that_has_no_room_is_told_apart_and_sent_once(server, status, m
     with pytest.raises(GenerationError) as error:
         model_of(server, retries=3).complete(prompt_of(), SCHEMA, (), 0)
     assert error.value.code == GenerationCode.PROMPT_TOO_LONG
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (500, "image input is not supported - hint: you may need to provide the mmproj"),  # llama.cpp
+        (400, "At most 0 image(s) may be provided in one prompt."),  # vLLM
+        (400, "some/model is not a multimodal model"),
+    ],
+)
+def test_a_model_that_reads_no_images_is_told_apart_and_asked_once(server, status, message):
+    body = json.dumps({"error": {"message": message, "code": status}}).encode()
+    server.answers = [Answer([body], status=status, kind="application/json")]
+    with pytest.raises(GenerationError, match="no images") as error:
+        model_of(server, retries=3).complete(prompt_of(), SCHEMA, (), 0)
+    assert error.value.code == GenerationCode.BAD_REPLY
     assert len(server.asked) == 1
 
 
