@@ -11,7 +11,7 @@ import click
 
 from radrag.cli.output import JSON_OPTION, progress, say, say_refused, silent
 from radrag.cli.prior import read_prior
-from radrag.errors import UsageError
+from radrag.errors import GenerationError, UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _draft_all(
 
     studies, refusals = find_studies(paths, salt=workspace.settings.salt(), indication=indication)
     say_refused(refusals)
-    failed = len(refusals)
+    failed, undrafted = len(refusals), 0
     if not studies:
         return 1
     if priors and len(studies) > 1:
@@ -133,14 +133,21 @@ def _draft_all(
             say_refused(study.refusals)
             failed += len(study.refusals)
             if study.images:
-                draft = drafter.draft(study, prior=prior)
-                if save:
-                    workspace.store.save_draft(draft)
-                shown(draft)
+                try:
+                    draft = drafter.draft(study, prior=prior)
+                except GenerationError as error:  # one study's: the next may go well
+                    say(f"{files.study.images[0].path}: {error}")
+                    undrafted += 1
+                else:
+                    if save:
+                        workspace.store.save_draft(draft)
+                    shown(draft)
             advance(1)
     if failed:
         say(f"{failed} input file(s) were refused.")
-    return 1 if failed else 0
+    if undrafted:
+        say(f"{undrafted} of {len(studies)} studies were not drafted.")
+    return 1 if failed or undrafted else 0
 
 
 def show(draft: Draft, *, as_json: bool, links: int, neighbourhood: bool = False) -> None:

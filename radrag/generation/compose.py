@@ -6,11 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from radrag.domain import Polarity
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GenerationRequest, GeneratorCard, RewriteTask
-from radrag.generation.phrases import plain_statement
 from radrag.generation.plan import AGREEMENT, ENUMERATOR, MAX_NORMALS, MAX_WORDS, Statement, make_plan
-from radrag.reports.vocabulary import NO_FINDING, report_order
 
 VERSION = "2"
 _RULES = ("compose.py", "plan.py", "phrases.py")
@@ -36,18 +33,8 @@ class ComposeGenerator:
         return GeneratedReport(tuple(_written(make_plan(request).statements)))
 
     def rewrite(self, request: GenerationRequest, task: RewriteTask) -> GeneratedReport:  # noqa: ARG002 - the protocol's
-        """State plainly what the evidence of the task states, one label at most; nothing where it states nothing."""
-        stated = {
-            finding.label: sentence
-            for sentence in reversed(task.evidence)
-            for finding in sentence.findings
-            if finding.polarity is Polarity.POSITIVE and finding.label != NO_FINDING
-        }
-        if not stated:
-            return GeneratedReport(())
-        label = min(stated, key=report_order)
-        plain = Statement(task.section, plain_statement(label), (label,), (), (stated[label],))
-        return GeneratedReport(tuple(_written([plain])))
+        """Write nothing: the plan says all that image and evidence carry, so what does not stand is dropped."""
+        return GeneratedReport(())
 
 
 def _rules_sha256() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from radrag.domain import DraftSentence, Polarity, Sentence, Status
+from radrag.domain import PRIOR, DraftSentence, Polarity, Relation, Sentence, Status
 from radrag.errors import GenerationError
 from radrag.generation.base import GeneratedReport, RewriteTask
 
@@ -79,9 +79,17 @@ class Tools:
 
 
 def is_kept(sentence: DraftSentence) -> bool:
-    """Whether a sentence may stand: evidence carries it, or the image says every finding that it states."""
-    stated = {claim.label for claim in sentence.findings if claim.polarity is not Polarity.NEGATIVE}
-    return sentence.status not in WEAK or (bool(stated) and stated <= set(sentence.image_findings))
+    """Whether a sentence may stand: evidence carries it, or the image says all that it says.
+
+    A denial that more cases speak against than for needs the patient's own prior beside the image: what other reports
+    rarely deny, such as a hernia, the image encoder alone must not.
+    """
+    if sentence.status not in WEAK:
+        return True
+    said_by_image = {claim.label for claim in sentence.findings} <= set(sentence.image_findings)
+    states = any(claim.polarity is not Polarity.NEGATIVE for claim in sentence.findings)
+    of_prior = any(link.case_id == PRIOR and link.relation is Relation.SUPPORTS for link in sentence.links)
+    return said_by_image and (states or of_prior)
 
 
 def revise(sentences: Sequence[DraftSentence], tools: Tools, *, rounds: int = ROUNDS) -> Revised:
