@@ -7,7 +7,6 @@ it all the same, since a server may ignore it. What cannot be read is an error a
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,10 +22,14 @@ LONGEST = 300
 """Characters of a sentence."""
 
 MOST_CITED = 6
+"""Evidence of a sentence."""
+
 LONGEST_ANSWER = 20_000
 """Characters of a whole answer: what is longer is not read."""
 
-_FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*$", re.S)
+_FENCE = "```"
+_BLANK = "\ufeff \t\r\n"
+"""What may stand around the JSON: a byte order mark, and JSON's own white space."""
 
 
 def answer_schema(evidence: int, sections: Sequence[str] = SECTIONS) -> dict[str, Any]:
@@ -66,7 +69,8 @@ def read_answer(
     """Return the sentences of an answer, with the evidence that each names.
 
     A sentence that names no evidence, or evidence that does not exist, makes the whole answer unreadable: it breaks the
-    form that was asked for, and what else it breaks nobody knows. A fence of Markdown around the JSON is let pass.
+    form that was asked for, and what else it breaks nobody knows. A fence of Markdown or a byte order mark around the
+    JSON is let pass.
 
     Raises:
         GenerationError: ``empty_output``, ``too_long`` or ``unreadable_output``.
@@ -77,18 +81,31 @@ def read_answer(
         raise GenerationError(
             GenerationCode.TOO_LONG, f"The model's answer has {len(text):,} characters; {LONGEST_ANSWER:,} are read."
         )
-    fenced = _FENCE.match(text)
     try:
-        value = json.loads(fenced.group(1) if fenced else text)
-    except (json.JSONDecodeError, RecursionError):
+        value = json.loads(_unfenced(text.strip(_BLANK)), object_pairs_hook=_object)
+    except (ValueError, RecursionError):  # also a number of thousands of digits
         raise _unreadable("it is not JSON") from None
     if not isinstance(value, dict):
         raise _unreadable("it is not a JSON object")
-    if set(value) - set(sections):
-        raise _unreadable(f"it has keys other than {' and '.join(sections)}")
-    return tuple(
-        _sentence(item, section, evidence) for section in sections for item in _list(value.get(section, []), section)
-    )
+    if set(value) != set(sections):
+        raise _unreadable(f"its keys are not {' and '.join(sections)}")
+    return tuple(_sentence(item, section, evidence) for section in sections for item in _list(value[section], section))
+
+
+def _unfenced(text: str) -> str:
+    """Return what stands between the fences of Markdown, or the text where it has none."""
+    opening, _, rest = text.partition("\n")
+    if opening.rstrip() in (_FENCE, f"{_FENCE}json") and rest.endswith(_FENCE):
+        return rest.removesuffix(_FENCE)
+    return text
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; of a key that stands twice nobody knows which value is meant."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise _unreadable("a key stands twice")
+    return value
 
 
 def _list(value: Any, section: str) -> list[Any]:
@@ -111,9 +128,12 @@ def _sentence(item: Any, section: str, evidence: Sequence[Sentence]) -> Generate
         raise GenerationError(GenerationCode.TOO_LONG, f"A sentence of the model has {len(text)} characters.")
     if not isinstance(cited, list) or not cited:
         raise _unreadable("a sentence cites no evidence")
-    if not all(type(number) is int and 1 <= number <= len(evidence) for number in cited):
+    if len(cited) > MOST_CITED:
+        raise _unreadable(f"a sentence cites more than {MOST_CITED} pieces of evidence")
+    # to JSON, as to JSON Schema, 1.0 is an integer and true is none
+    if not all(type(number) in (int, float) and number in range(1, len(evidence) + 1) for number in cited):
         raise _unreadable("a sentence cites evidence that was not shown")
-    named = [evidence[number - 1] for number in dict.fromkeys(cited)]
+    named = [evidence[int(number) - 1] for number in dict.fromkeys(cited)]
     return GeneratedSentence(
         section, " ".join(text.split()), tuple((one.case_id, one.section, one.number) for one in named)
     )
