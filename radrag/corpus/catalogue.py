@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -78,6 +79,8 @@ class Catalogue(Mapping[str, IndexedCase]):
         patterns: float32 [patterns, labels] over ``NAMES``: 1 stated, 0.5 possible, -1 denied, 0 not mentioned.
         pattern: int32 [rows], the pattern of each row.
         twin: int32 [rows], the first row with the same sentences.
+        ages: float32 [rows], years; NaN where unknown.
+        views: uint8 [rows], a bit for each projection (:func:`view_bits`).
     """
 
     def __init__(self, columns: Mapping[str, Sequence[Any]], patterns: np.ndarray) -> None:
@@ -88,7 +91,19 @@ class Catalogue(Mapping[str, IndexedCase]):
         self.ids: list[str] = list(columns["case_id"])
         self.pattern = np.asarray(columns["pattern"], dtype=np.int32)
         self.twin = np.asarray(columns["twin"], dtype=np.int32)
+        self.ages = np.array(columns["age"], dtype=np.float32)
+        self.views = np.array(columns["views"], dtype=np.uint8)
         self._row = {name: row for row, name in enumerate(self.ids)}
+        self._coded: dict[str, tuple[np.ndarray, dict[str, int]]] = {}
+
+    @cached_property
+    def by_id(self) -> np.ndarray:
+        """The place of each row's id among all in ascending order, intp [rows]."""
+        import numpy as np
+
+        places = np.empty(len(self.ids), dtype=np.intp)
+        places[sorted(range(len(self.ids)), key=self.ids.__getitem__)] = np.arange(len(self.ids))
+        return places
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -98,11 +113,10 @@ class Catalogue(Mapping[str, IndexedCase]):
 
     def __getitem__(self, case_id: str) -> IndexedCase:
         row = self._row[case_id]
-        values = self.patterns[self.pattern[row]]
         columns = self._columns
         return IndexedCase(
             patient_key=columns["patient_key"][row],
-            labels={NAMES[place]: float(values[place]) for place in values.nonzero()[0]},
+            labels=self.labels(row),
             corpus=columns["corpus"][row],
             views=frozenset(view for view, bit in _VIEWS.items() if columns["views"][row] & bit),
             sex=columns["sex"][row],
@@ -110,7 +124,7 @@ class Catalogue(Mapping[str, IndexedCase]):
             studied_at=columns["studied_at"][row],
             licence=columns["licence"][row],
             twin=self.ids[self.twin[row]],
-            sides=_read_sides(columns["sides"][row]) if "sides" in columns else {},  # older indexes have none
+            sides=self.sides(row),
         )
 
     def row(self, case_id: str) -> int:
@@ -125,25 +139,62 @@ class Catalogue(Mapping[str, IndexedCase]):
         stated = (self.patterns > 0).T @ counts / max(len(self), 1)
         return {name: float(share) for name, share in zip(NAMES, stated, strict=True)}
 
-    def allowed(self, filters: Filters, *, exclude_patient: str = "") -> np.ndarray | None:
+    def allowed(
+        self, filters: Filters, *, exclude_patient: str = "", exclude_cases: Iterable[str] = ()
+    ) -> np.ndarray | None:
         """Return bool [rows], False for what must not be found; None where everything may."""
         import numpy as np
 
         tests: list[np.ndarray] = []
         if exclude_patient:
-            tests.append(np.array([key != exclude_patient for key in self._columns["patient_key"]]))
+            tests.append(~self.equal("patient_key", exclude_patient))
         if filters.corpora:
-            tests.append(np.array([name in filters.corpora for name in self._columns["corpus"]]))
+            tests.append(self._among("corpus", filters.corpora))
         if filters.licences:
-            tests.append(np.array([name in filters.licences for name in self._columns["licence"]]))
+            tests.append(self._among("licence", filters.licences))
         if filters.views:
-            wanted = sum(_VIEWS[view] for view in filters.views)
-            tests.append(np.array([bool(views & wanted) for views in self._columns["views"]]))
+            tests.append((self.views & view_bits(filters.views)) > 0)
         if filters.since or filters.until:
             last = filters.until + "\uffff" if filters.until else "\uffff"
-            dates = self._columns["studied_at"]
-            tests.append(np.array([bool(date) and filters.since <= date <= last for date in dates]))
+            dates = self._codes("studied_at")[1]
+            tests.append(self._among("studied_at", [date for date in dates if date and filters.since <= date <= last]))
+        left_out = [self._row[name] for name in exclude_cases if name in self._row]
+        if left_out:
+            others = np.ones(len(self), dtype=bool)
+            others[left_out] = False
+            tests.append(others)
         return np.logical_and.reduce(tests) if tests else None
+
+    def equal(self, column: str, value: str) -> np.ndarray:
+        """Return bool [rows], where a column of text has a value."""
+        codes, of = self._codes(column)
+        found: np.ndarray = codes == of.get(value, -1)
+        return found
+
+    def labels(self, row: int) -> Mapping[str, float]:
+        """Return label → 1 (stated), 0.5 (possible) or -1 (denied) of a row's case."""
+        values = self.patterns[self.pattern[row]]
+        return {NAMES[place]: float(values[place]) for place in values.nonzero()[0]}
+
+    def sides(self, row: int) -> Mapping[str, Side]:
+        """Return label → side of what a row's case states with a side; older indexes know none."""
+        return _read_sides(self._columns["sides"][row]) if "sides" in self._columns else {}
+
+    def _among(self, column: str, values: Iterable[str]) -> np.ndarray:
+        import numpy as np
+
+        codes, of = self._codes(column)
+        return np.isin(codes, [of[value] for value in values if value in of])
+
+    def _codes(self, column: str) -> tuple[np.ndarray, Mapping[str, int]]:
+        """Return a column of text as numbers int32 [rows], and value → number; made when first asked for."""
+        import numpy as np
+
+        if column not in self._coded:
+            of: dict[str, int] = {}
+            codes = np.array([of.setdefault(value, len(of)) for value in self._columns[column]], dtype=np.int32)
+            self._coded[column] = codes, of
+        return self._coded[column]
 
     def without(self, corpus: str) -> Catalogue:
         """Return the catalogue without a corpus's cases."""
@@ -215,7 +266,7 @@ class CatalogueBuilder:
             "sex": case.sex,
             "age": case.age,
             "studied_at": case.studied_at,
-            "views": sum({_VIEWS[image.view] for image in case.images}),
+            "views": view_bits(image.view for image in case.images),
             "pattern": self._patterns.setdefault(pattern, len(self._patterns)),
             "twin": self._twins.setdefault(same_text_key(texts), row),
             "sides": _write_sides(sides or {}),
@@ -232,6 +283,11 @@ class CatalogueBuilder:
         import numpy as np
 
         return Catalogue(self._columns, np.array(list(self._patterns), dtype=np.float32).reshape(-1, len(NAMES)))
+
+
+def view_bits(views: Iterable[View]) -> int:
+    """Return the bits of some projections, as in :attr:`Catalogue.views`."""
+    return sum({_VIEWS[view] for view in views})
 
 
 def _write_sides(sides: Mapping[str, Side]) -> str:

@@ -12,14 +12,13 @@ from radrag.evaluation.intervals import PatientBootstrap
 from radrag.evaluation.queries import EvaluationQuery
 from radrag.evaluation.relevance import Relevance
 from radrag.retrieval.engine import Retriever
-from radrag.retrieval.fusion import Fused
-from radrag.retrieval.selection import CalibratedRisk, log_odds, votes_by_depth
+from radrag.retrieval.ranked import NOTHING, Ranked
+from radrag.retrieval.selection import CalibratedRisk, log_odds, shares_by_depth
 from radrag.retrieval.weights import Weights
 
 GRID = (0.02, 0.05, 0.1, 0.2, 0.5)
 """Weights that are tried for a channel, beside 1 for the findings."""
 
-DEPTH = 300
 CUT = 10
 MAIN = "labels"
 
@@ -39,7 +38,7 @@ def fit_weights(
         source: what they are, for the reader of the file.
     """
     used = [query for query in queries if query.truth and query.search is not None and not query.search.typed]
-    lists = [retriever.rankings(query.search, DEPTH) for query in used if query.search is not None]
+    lists = [retriever.rankings(query.search, CUT) for query in used if query.search is not None]
     gains = [_gains(query, relevance) for query in used]
     bootstrap = PatientBootstrap([query.patient for query in used])
 
@@ -47,7 +46,7 @@ def fit_weights(
         tried = retriever.with_parts(weights=Weights(image, image))
         return np.array(
             [
-                _ndcg([item.id for item in tried.ranked(query.search, found)], gain, relevance)
+                _ndcg(tried.ids(tried.ranked(query.search, found).first(CUT)), gain, relevance)
                 for query, found, gain in zip(used, lists, gains, strict=True)
                 if query.search is not None
             ]
@@ -88,10 +87,10 @@ def fit_risk(
         probabilities = {name: p for name, p in query.search.probabilities.items() if name in query.truth}
         ranked = first_ranked(query, retriever, most)
         seen = [
-            (name, votes[name] / place)
-            for place, votes in votes_by_depth(ranked, probabilities, retriever.states)
-            for name in probabilities
-            if place >= start.least and votes[name] / place > 0.5
+            (name, float(share))
+            for name, shares in shares_by_depth(ranked, probabilities, retriever.states).items()
+            for share in shares[start.least - 1 :]
+            if share > 0.5
         ]
         if not seen:
             continue
@@ -102,12 +101,12 @@ def fit_risk(
     return replace(start, intercept=float(values[0]), of_probability=float(values[1]), of_vote=float(values[2]))
 
 
-def first_ranked(query: EvaluationQuery, retriever: Retriever, most: int) -> list[Fused]:
+def first_ranked(query: EvaluationQuery, retriever: Retriever, most: int) -> Ranked:
     """Return the first ``most`` of what a query's hits are selected from; empty where there is no search."""
     if query.search is None:
-        return []
-    lists = retriever.rankings(query.search, DEPTH, names=list(retriever.weights.of(query.search)))
-    return retriever.ranked(query.search, lists)[:most]
+        return NOTHING
+    lists = retriever.rankings(query.search, most, names=list(retriever.weights.of(query.search)))
+    return retriever.ranked(query.search, lists).first(most)
 
 
 def _gains(query: EvaluationQuery, relevance: Relevance) -> npt.NDArray[np.float64]:

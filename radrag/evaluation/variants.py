@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from radrag.index.base import Neighbour
 from radrag.retrieval.channels import Channel
-from radrag.retrieval.engine import DEPTH, Retriever
+from radrag.retrieval.engine import Retriever
 from radrag.retrieval.fusion import reciprocal_rank
 from radrag.retrieval.query import Query
+from radrag.retrieval.ranked import Ranked
 from radrag.retrieval.rerank import AgreementReranker, Bonuses
 from radrag.retrieval.selection import diversified, select
 from radrag.retrieval.weights import Weights
@@ -40,11 +40,11 @@ def variants(retriever: Retriever, channels: Sequence[Channel], *, depth: int) -
     Args:
         depth: results wanted of each.
     """
-    rankings = _Rankings(retriever)
+    rankings = _Rankings(retriever, depth)
     own = retriever.weights
     fused = {
         "fused, all channels": retriever.with_parts(weights=Weights(ALL_CHANNELS, ALL_CHANNELS)),
-        "fused, no re-ranking": retriever.with_parts(reranker=AgreementReranker({}, Bonuses(0, 0, 0, 0))),
+        "fused, no re-ranking": retriever.with_parts(reranker=AgreementReranker(retriever.cases, Bonuses(0, 0, 0, 0))),
         **{
             f"fused, with {channel.name}": retriever.with_parts(weights=_with(own, channel.name, ADDED))
             for channel in channels
@@ -61,49 +61,49 @@ def variants(retriever: Retriever, channels: Sequence[Channel], *, depth: int) -
         "fused, no coverage": lambda query: _first(retriever, rankings.of(query), query),
         "fused, diverse": partial(_diverse, retriever, rankings, depth),
         **{name: partial(_covering, other, rankings, depth) for name, other in fused.items()},
-        "reciprocal rank": lambda query: [
-            item.id for item in retriever.without_twins(reciprocal_rank(rankings.of(query)))
-        ],
-        **{SINGLE + channel.name: partial(alone, channel, depth) for channel in channels},
+        "reciprocal rank": lambda query: retriever.ids(
+            retriever.without_twins(reciprocal_rank(rankings.of(query), retriever.cases.by_id))
+        ),
+        **{SINGLE + channel.name: partial(alone, retriever, channel, depth) for channel in channels},
     }
 
 
 class _Rankings:
     """What each channel finds, kept for the last queries: texts are embedded once for all variants."""
 
-    def __init__(self, retriever: Retriever) -> None:
+    def __init__(self, retriever: Retriever, depth: int) -> None:
         self._retriever = retriever
-        self._kept: dict[int, tuple[Query, dict[str, list[Neighbour]]]] = {}
+        self._depth = depth
+        self._kept: dict[int, tuple[Query, dict[str, Ranked]]] = {}
 
-    def of(self, query: Query) -> dict[str, list[Neighbour]]:
+    def of(self, query: Query) -> dict[str, Ranked]:
         kept = self._kept.get(id(query))
         if kept is None or kept[0] is not query:
             if len(self._kept) >= KEPT:
                 self._kept.clear()
-            kept = self._kept[id(query)] = (query, self._retriever.rankings(query, DEPTH))
+            kept = self._kept[id(query)] = (query, self._retriever.rankings(query, self._depth))
         return kept[1]
 
 
-def _weighed(lists: Mapping[str, list[Neighbour]], retriever: Retriever, query: Query) -> dict[str, list[Neighbour]]:
+def _weighed(lists: Mapping[str, Ranked], retriever: Retriever, query: Query) -> dict[str, Ranked]:
     """Return the lists that a retriever's weights ask for: what another channel finds alone is not ranked at all."""
     weights = retriever.weights.of(query)
     return {name: found for name, found in lists.items() if weights.get(name, 0) > 0}
 
 
-def _first(retriever: Retriever, lists: Mapping[str, list[Neighbour]], query: Query) -> list[str]:
-    return [item.id for item in retriever.ranked(query, _weighed(lists, retriever, query))]
+def _first(retriever: Retriever, lists: Mapping[str, Ranked], query: Query) -> list[str]:
+    return retriever.ids(retriever.ranked(query, _weighed(lists, retriever, query)))
 
 
 def _covering(retriever: Retriever, rankings: _Rankings, depth: int, query: Query) -> list[str]:
     """Search as the retriever does with a fixed number of hits, from rankings that are there already."""
     ranked = retriever.ranked(query, _weighed(rankings.of(query), retriever, query))
-    return [item.id for item in select(ranked, depth, query.findings, retriever.states)]
+    return retriever.ids(select(ranked, depth, retriever.wanted(query), retriever.states))
 
 
 def _diverse(retriever: Retriever, rankings: _Rankings, depth: int, query: Query) -> list[str]:
     ranked = retriever.ranked(query, _weighed(rankings.of(query), retriever, query))
-    found = diversified(ranked[: 5 * depth], depth, retriever.alike, balance=BALANCE)
-    return [item.id for item in found]
+    return retriever.ids(diversified(ranked.first(5 * depth), depth, retriever.alike, balance=BALANCE))
 
 
 def _with(weights: Weights, channel: str, weight: float) -> Weights:
@@ -111,6 +111,6 @@ def _with(weights: Weights, channel: str, weight: float) -> Weights:
     return replace(weights, image={**weights.image, channel: weight}, words={**weights.words, channel: weight})
 
 
-def alone(channel: Channel, depth: int, query: Query) -> list[str]:
-    """One channel's order, deep enough that ``depth`` cases are left after the exclusions."""
-    return [case_id for case_id, _ in channel.search(query, depth + len(query.exclude_cases))]
+def alone(retriever: Retriever, channel: Channel, depth: int, query: Query) -> list[str]:
+    """One channel's order, of the cases that the query may find."""
+    return retriever.ids(channel.search(query, depth, retriever.may_be_found(query)))

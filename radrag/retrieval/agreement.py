@@ -1,8 +1,9 @@
 """How well a report's findings are expected to agree with an image, given what an encoder thinks it sees.
 
 The agreement of two sets of findings is their F1, and 1 where both are empty. The findings of an image are not known,
-only their probabilities; so each case gets the expectation of its agreement over images that those describe. Ranking
-by the expectation of a gain maximises the expected cumulated gain (the probability ranking principle, Robertson 1977).
+only their probabilities; so each case gets the expectation of its agreement over the images that those describe: F1
+depends on a label and on how many others there are, whose distribution is known. Ranking by the expectation of a gain
+maximises the expected cumulated gain (the probability ranking principle, Robertson 1977).
 """
 
 from __future__ import annotations
@@ -17,10 +18,6 @@ from radrag.reports.vocabulary import NAMES
 from radrag.reports.wordings import report_names
 
 FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.intp]
-
-SAMPLES = 256
-"""Images drawn for the expectation; with them the score of a case is known to about 0.02."""
 
 OTHER = 0.15
 """What a stated finding that nobody assessed counts beside one that was: of two cases that fit alike, the plainer
@@ -34,16 +31,13 @@ more come first."""
 class AgreementScorer:
     """Scores patterns against any number of images.
 
-    Reports differ more in what they deny and in what no image shows than in what was assessed, so each distinct
-    statement about the assessed labels is scored once; they are found when a set of labels is first asked for.
-
     Args:
         patterns: float32 [patterns, labels] over ``NAMES``: 1 stated, 0.5 possible, -1 denied, 0 not mentioned.
     """
 
     def __init__(self, patterns: FloatArray) -> None:
-        self._patterns = patterns
-        self._distinct = lru_cache(maxsize=8)(self._find_distinct)
+        self._patterns = np.asfortranarray(patterns)  # a label's column is read at once
+        self._said = lru_cache(maxsize=8)(self._find_said)
 
     def scores(self, probabilities: Mapping[str, float], *, normal: float | None = None) -> FloatArray:
         """Return the expected agreement of each pattern.
@@ -57,29 +51,28 @@ class AgreementScorer:
             float32 [patterns] in [0, 1], plus or minus :data:`SILENT`.
         """
         labels = tuple(name for name in NAMES if name in probabilities)
-        stated, other, place, denied = self._distinct(labels)
-        chance = np.array([probabilities[name] for name in labels], dtype=np.float32)
-        shown = (_draws(len(NAMES))[:, [NAMES.index(name) for name in labels]] < chance).astype(np.float32)
-        count = shown.sum(axis=1)
-        said = stated.sum(axis=1) + OTHER * other
-        agreement = 2 * (stated @ shown.T) / np.maximum(said[:, None] + count[None], 1e-6)
-        plain = np.maximum(1 - stated.sum(axis=1), 0) / (1 + OTHER * other)
-        agreement[:, count == 0] = plain[:, None]
-        tie = SILENT * (denied @ (1 - 2 * chance)) / max(len(labels), 1)
-        expected: FloatArray = ((agreement @ _weights(count, normal))[place] + tie).astype(np.float32)
-        return expected
+        stated, denied, plain, weight = self._said(labels)
+        chance = np.array([probabilities[name] for name in labels], dtype=np.float64)
+        none, shown = _images(chance, normal)
+        agreement = denied @ (SILENT * (1 - 2 * chance) / max(len(labels), 1)).astype(np.float32)
+        agreement += np.float32(none) * plain
+        both = stated @ shown.astype(np.float32)
+        for count in range(len(labels)):
+            agreement += both[:, count] * (2 / (weight + np.float32(count + 1)))
+        return agreement
 
-    def _find_distinct(self, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
-        """Return the distinct statements and where each pattern finds its own.
+    def _find_said(self, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Return what patterns say of the labels; kept, since an encoder always assesses the same.
 
         Returns:
-            What is stated of the labels [distinct, labels], how much else [distinct], which of these each pattern is
-            [patterns], and what each pattern denies of the labels [patterns, labels], 0 or 1.
+            What each states of them, float32 [patterns, labels], and denies of them, as 0 or 1; its agreement with an
+            image that shows none [patterns]; how much it states in all [patterns], what was not assessed at
+            :data:`OTHER`.
         """
         stated, other = _stated(self._patterns, labels)
-        rows, place = np.unique(np.column_stack([stated, other]), axis=0, return_inverse=True)
         denied = np.maximum(-self._patterns[:, [NAMES.index(name) for name in labels]], 0)
-        return np.ascontiguousarray(rows[:, :-1]), rows[:, -1], place.reshape(-1), denied
+        number = stated.sum(axis=1)
+        return stated, denied, np.maximum(1 - number, 0) / (1 + OTHER * other), number + OTHER * other
 
 
 def expected_agreement(
@@ -93,7 +86,7 @@ def _stated(patterns: FloatArray, labels: tuple[str, ...]) -> tuple[FloatArray, 
     """Return what patterns state of the assessed labels [n, labels] under any wording, and how much else [n]."""
     said = np.maximum(patterns, 0)
     columns = [[NAMES.index(name) for name in report_names(label)] for label in labels]
-    stated = np.stack([said[:, places].max(axis=1) for places in columns], axis=1) if labels else said[:, :0]
+    stated = np.array([said[:, places].max(axis=1) for places in columns], dtype=np.float32).reshape(-1, len(said)).T
     covered = {place for places in columns for place in places} | _family(labels)
     rest = [place for place in range(len(NAMES)) if place not in covered]
     return stated, said[:, rest].sum(axis=1)
@@ -108,20 +101,28 @@ def _family(labels: tuple[str, ...]) -> frozenset[int]:
     return frozenset(NAMES.index(name) for name in names)
 
 
-def _weights(count: FloatArray, normal: float | None) -> FloatArray:
-    """Return the weight of each drawn image, so that those without any finding weigh ``normal`` together."""
-    none = count == 0
-    weights = np.full(len(count), 1 / len(count), dtype=np.float32)
-    if normal is not None and none.any() and not none.all():
-        weights[none] = normal / none.sum()
-        weights[~none] = (1 - normal) / (~none).sum()
-    return weights
+def _images(chance: npt.NDArray[np.float64], normal: float | None) -> tuple[float, npt.NDArray[np.float64]]:
+    """Return the images that probabilities describe: how likely none is shown, and each label beside how many others.
 
+    Args:
+        chance: float64 [labels], each label's, independent of the others.
+        normal: probability that none is shown, to which the others are scaled; None, or where some label is certain,
+            leaves what follows from independence.
 
-@lru_cache(maxsize=4)
-def _draws(labels: int) -> FloatArray:
-    """Return the same uniform numbers each time, float32 [samples, labels], each column evenly over [0, 1]."""
-    chance = np.random.default_rng(0)
-    steps = np.stack([chance.permutation(SAMPLES) for _ in range(labels)], axis=1)
-    draws: FloatArray = ((steps + 0.5) / SAMPLES).astype(np.float32)
-    return draws
+    Returns:
+        The probability of no label, and float64 [labels, labels]: that a label is shown and so many are in all, from 1
+        (the Poisson binomial distribution of the other labels, by its recursion).
+    """
+    count = len(chance)
+    others = np.zeros((count, count + 1))  # for each label: how many of the others are shown
+    others[:, 0] = 1
+    for place in range(count):
+        each = np.where(np.arange(count) == place, 0.0, chance[place])[:, None]
+        others[:, 1:] = others[:, 1:] * (1 - each) + others[:, :-1] * each
+        others[:, :1] *= 1 - each
+    none = float(np.prod(1 - chance))
+    shown = chance[:, None] * others[:, :-1]
+    if normal is not None and 0 < none < 1:
+        shown *= (1 - normal) / (1 - none)
+        none = normal
+    return none, shown

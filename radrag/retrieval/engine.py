@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from radrag.corpus.snapshot import IMAGE, TEXT, Snapshot, encoder_identity
+from radrag.corpus.catalogue import Catalogue
+from radrag.corpus.snapshot import IMAGE, TEXT, VECTORS, Snapshot, encoder_identity
 from radrag.domain import Hit
 from radrag.encoders.base import TextEncoder
-from radrag.index.base import Neighbour
 from radrag.index.manifest import Manifest
 from radrag.reports.vocabulary import NAMES, NO_FINDING, report_order
 from radrag.reports.wordings import report_names
@@ -19,14 +19,19 @@ from radrag.retrieval.channels.findings import FindingsChannel
 from radrag.retrieval.channels.image import ImageChannel
 from radrag.retrieval.channels.lexical import LexicalChannel
 from radrag.retrieval.channels.text import TextChannel
-from radrag.retrieval.fusion import Fused, weighted_scores
+from radrag.retrieval.fusion import weighted_scores
 from radrag.retrieval.query import Query
+from radrag.retrieval.ranked import DECIMALS, BoolArray, FloatArray, IntArray, Ranked
 from radrag.retrieval.rerank import AgreementReranker, Reranker
 from radrag.retrieval.selection import AT_LEAST, FixedCount, Selector, select
 from radrag.retrieval.weights import WEIGHTS, Weights
 
 DEPTH = 1000
-"""How many cases each channel hands to fusion: deep enough to hold some for a finding that is rare beside others."""
+"""How many cases a channel hands to fusion: deep enough to hold some for a finding that is rare beside others."""
+
+NEAREST = 200
+"""The same for channels that search vectors: an approximate index looks far longer for a thousand, and none of them
+became a better hit (docs/retrieval.md)."""
 
 
 class Retriever:
@@ -57,20 +62,25 @@ class Retriever:
         self._weights = weights
         self._reranker = reranker or AgreementReranker(snapshot.cases)
         self._selector = selector or FixedCount()
-        self._stating: dict[str, np.ndarray] = {}  # label → bool [patterns]
+        self._stating: dict[str, BoolArray] = {}  # label → bool [patterns]
         channels: list[Channel] = [
             FindingsChannel(snapshot.cases),
-            TextChannel(snapshot.vectors[TEXT], encoder),
-            LexicalChannel(snapshot.lexical, snapshot.cases.ids),
+            TextChannel(snapshot.vectors[TEXT], encoder, snapshot.cases),
+            LexicalChannel(snapshot.lexical, snapshot.cases),
         ]
         if IMAGE in snapshot.vectors:
-            channels.append(ImageChannel(snapshot.vectors[IMAGE]))
+            channels.append(ImageChannel(snapshot.vectors[IMAGE], snapshot.cases))
         self.channels: tuple[Channel, ...] = tuple(channels)
 
     @property
     def manifest(self) -> Manifest:
         """What is searched."""
         return self._snapshot.manifest
+
+    @property
+    def cases(self) -> Catalogue:
+        """The cases that are searched, by id."""
+        return self._snapshot.cases
 
     @property
     def weights(self) -> Weights:
@@ -83,20 +93,35 @@ class Retriever:
         None of the excluded patient or cases is among them, and no text twice.
         """
         weights = self._weights.of(query)
-        lists = self.rankings(query, max(k, DEPTH), names=[name for name, weight in weights.items() if weight > 0])
-        ranked = self.ranked(query, lists)
-        wanted = [label for label in query.findings if label != NO_FINDING]
+        lists = self.rankings(query, k, names=[name for name, weight in weights.items() if weight > 0])
+        fused = self.fused(query, lists)
+        ranked = self._reranker.rerank(fused, query)
+        wanted = self.wanted(query)
         count = self._selector.count(ranked, k, {} if query.typed else query.probabilities, self.states)
-        chosen = select(ranked, min(k, max(count, AT_LEAST * len(wanted))), wanted, self.states)
+        chosen = select(ranked, min(k, max(count, sum(wanted.values()))), wanted, self.states)
         return tuple(
-            Hit(item.id, rank, item.score, item.channels, self._why(item, query, lists))
-            for rank, item in enumerate(chosen, start=1)
+            Hit(
+                self._snapshot.cases.ids[row],
+                rank,
+                round(score, DECIMALS),
+                _places(row, lists),
+                self._why(row, rank, query, fused, lists),
+            )
+            for rank, (row, score) in enumerate(zip(chosen.rows.tolist(), chosen.scores.tolist(), strict=True), start=1)
         )
 
-    def ranked(self, query: Query, lists: Mapping[str, Sequence[Neighbour]]) -> list[Fused]:
+    def wanted(self, query: Query) -> dict[str, int]:
+        """Return how many cases the hits should have at least for each finding that is asked for."""
+        return {label: AT_LEAST for label in sorted(query.findings) if label != NO_FINDING}
+
+    def fused(self, query: Query, lists: Mapping[str, Ranked]) -> Ranked:
+        """Return what the channels found, fused and without twins."""
+        cases = self._snapshot.cases
+        return self.without_twins(weighted_scores(lists, cases.by_id, weights=self._weights.of(query)))
+
+    def ranked(self, query: Query, lists: Mapping[str, Ranked]) -> Ranked:
         """Return what the channels found, fused, without twins, and re-ranked: what hits are selected from."""
-        fused = weighted_scores(lists, weights=self._weights.of(query))
-        return self._reranker.rerank(self.without_twins(fused), query)
+        return self._reranker.rerank(self.fused(query, lists), query)
 
     def with_parts(
         self, *, weights: Weights | None = None, reranker: Reranker | None = None, selector: Selector | None = None
@@ -108,84 +133,86 @@ class Retriever:
         other._selector = selector or self._selector
         return other
 
-    def rankings(self, query: Query, depth: int, *, names: Collection[str] | None = None) -> dict[str, list[Neighbour]]:
+    def rankings(self, query: Query, k: int, *, names: Collection[str] | None = None) -> dict[str, Ranked]:
         """Return what each channel finds that may be found; channels that the query has nothing for are left out.
 
         Args:
+            query: what is searched for.
+            k: how many hits there may be; channels look deeper than that, see :data:`DEPTH`.
             names: of the channels that are searched; None for all.
         """
-        may = self._filter(query)
+        may = self.may_be_found(query)
         wanted = [channel for channel in self.channels if names is None or channel.name in names]
-        found = {channel.name: _search(channel, query, depth, may) for channel in wanted}
-        return {name: ranked for name, ranked in found.items() if ranked}
+        found = {
+            channel.name: channel.search(query, max(k, NEAREST if channel.name in VECTORS else DEPTH), may)
+            for channel in wanted
+        }
+        return {name: ranked for name, ranked in found.items() if len(ranked)}
 
-    def _filter(self, query: Query) -> Callable[[str], bool]:
-        cases = self._snapshot.cases
-        allowed = cases.allowed(query.filters, exclude_patient=query.exclude_patient)
+    def may_be_found(self, query: Query) -> BoolArray | None:
+        """Return which cases a query may find, bool [all rows]; None where all may be found."""
+        return self._snapshot.cases.allowed(
+            query.filters, exclude_patient=query.exclude_patient, exclude_cases=query.exclude_cases
+        )
 
-        def may(case_id: str) -> bool:
-            return case_id not in query.exclude_cases and (allowed is None or bool(allowed[cases.row(case_id)]))
-
-        return may
-
-    def without_twins(self, fused: Sequence[Fused]) -> list[Fused]:
+    def without_twins(self, ranked: Ranked) -> Ranked:
         """Keep the first of the cases whose reports say the same in the same words: ten copies are one witness."""
-        cases = self._snapshot.cases
-        seen: set[int] = set()
-        kept = []
-        for item in fused:
-            twin = int(cases.twin[cases.row(item.id)])
-            if twin not in seen:
-                seen.add(twin)
-                kept.append(item)
-        return kept
+        first = np.unique(self._snapshot.cases.twin[ranked.rows], return_index=True)[1]
+        return ranked.at(np.sort(first))
 
-    def states(self, case_id: str, label: str) -> bool:
-        """Return whether a case states a label, as there or possible, under any of its wordings."""
+    def ids(self, ranked: Ranked) -> list[str]:
+        """Return the ids of ranked cases."""
+        return [self._snapshot.cases.ids[row] for row in ranked.rows.tolist()]
+
+    def states(self, rows: IntArray, label: str) -> BoolArray:
+        """Return which cases state a label, as there or possible, under any of its wordings: bool [rows]."""
         cases = self._snapshot.cases
-        if label not in self._stating:  # for each pattern, since that is asked of thousands of cases
+        if label not in self._stating:
             places = [NAMES.index(name) for name in report_names(label)]
             self._stating[label] = np.any(cases.patterns[:, places] > 0, axis=1)
-        return bool(self._stating[label][cases.pattern[cases.row(case_id)]])
+        stated: BoolArray = self._stating[label][cases.pattern[rows]]
+        return stated
 
-    def alike(self, one: str, other: str) -> float:
-        """Return the likeness of what two cases state, in [0, 1]: shared over all labels (Jaccard); 1 for none."""
+    def alike(self, rows: IntArray) -> FloatArray:
+        """Return the likeness of what cases state, float64 [rows, rows] in [0, 1]: shared over all labels (Jaccard).
+
+        1 where neither states anything.
+        """
         cases = self._snapshot.cases
-        first, second = (cases.patterns[cases.pattern[cases.row(name)]] > 0 for name in (one, other))
-        either = np.count_nonzero(first | second)
-        return float(np.count_nonzero(first & second) / either) if either else 1.0
+        stated = (cases.patterns[cases.pattern[rows]] > 0).astype(np.float64)
+        both = stated @ stated.T
+        sizes = stated.sum(axis=1)
+        either = sizes[:, None] + sizes[None] - both
+        return np.where(either > 0, both / np.maximum(either, 1), 1.0)
 
-    def _why(self, item: Fused, query: Query, lists: Mapping[str, Sequence[Neighbour]]) -> str:
-        """Say in one line what the case shares with the query, what it lacks, and how each channel ranked it."""
-        labels = self._snapshot.cases[item.id].labels
+    def _why(self, row: int, rank: int, query: Query, fused: Ranked, lists: Mapping[str, Ranked]) -> str:
+        """Say in one line what the case shares with the query, what it lacks, and how each step ranked it."""
+        labels = self._snapshot.cases.labels(row)
         stated = [label for label, weight in labels.items() if weight > 0]
         denied = _named(label for label, weight in labels.items() if weight < 0 and query.weights.get(label, 0) > 0)
         shared = _named(label for label in stated if query.weights.get(label, 0) > 0)
         other = _named(label for label in stated if query.weights.get(label, 0) <= 0 and query.weights)
-        parts = []
-        if shared:
-            parts.append(f"shares {shared}")
-        if other:
-            parts.append(f"also states {other}")
-        if denied:
-            parts.append(f"denies {denied}")
+        parts = [
+            f"{verb} {names}"
+            for verb, names in (("shares", shared), ("also states", other), ("denies", denied))
+            if names
+        ]
+        parts += self._reranker.reasons(row, query)
+        before = fused.place(row)
+        if before is not None and before + 1 != rank:
+            parts.append(f"{'up' if before + 1 > rank else 'down'} from rank {before + 1}")
         for name in sorted(lists):
-            place = (
-                f"rank {item.channels[name][0]}" if name in item.channels else f"not in the first {len(lists[name])}"
+            place = lists[name].place(row)
+            parts.append(
+                f"{name}: not in the first {len(lists[name])}" if place is None else f"{name}: rank {place + 1}"
             )
-            parts.append(f"{name}: {place}")
         return "; ".join(parts)
 
 
-def _search(channel: Channel, query: Query, depth: int, may: Callable[[str], bool]) -> list[Neighbour]:
-    """Search deeper until enough cases are left that may be found, or there are no more."""
-    fetch = depth
-    while True:
-        found = channel.search(query, fetch)
-        kept = [pair for pair in found if may(pair[0])]
-        if len(kept) >= depth or len(found) < fetch:
-            return kept[:depth]
-        fetch *= 2
+def _places(row: int, lists: Mapping[str, Ranked]) -> dict[str, tuple[int, float]]:
+    """Return channel → rank from 1 and score of a case, for the channels that found it."""
+    places = {name: ranked.place(row) for name, ranked in lists.items()}
+    return {name: (place + 1, float(lists[name].scores[place])) for name, place in places.items() if place is not None}
 
 
 def _named(labels: Iterable[str]) -> str:

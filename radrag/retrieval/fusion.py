@@ -2,63 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+import numpy as np
+
+from radrag.retrieval.ranked import IntArray, Ranked, joined_rows, ordered
 
 RANK_OFFSET = 60
 """The k of Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet …", SIGIR 2009."""
 
-Ranked = Sequence[tuple[str, float]]
-"""Ids with scores, best first."""
 
-
-@dataclass(frozen=True, slots=True)
-class Fused:
-    """One fused result; ``channels`` maps a channel's name to (rank from 1, that channel's score)."""
-
-    id: str
-    score: float
-    channels: Mapping[str, tuple[int, float]]
-
-
-def reciprocal_rank(lists: Mapping[str, Ranked], *, weights: Mapping[str, float] | None = None) -> list[Fused]:
-    """Fuse ranked lists: the score of an id is the sum over channels of weight / (60 + rank).
+def reciprocal_rank(
+    lists: Mapping[str, Ranked], by_id: IntArray, *, weights: Mapping[str, float] | None = None
+) -> Ranked:
+    """Fuse ranked lists: the score of a case is the sum over channels of weight / (60 + rank).
 
     Equal scores come in ascending order of id, so that the answer does not depend on the order of ``lists``.
 
     Args:
-        lists: channel name → ids with scores, best first, no id twice in a channel.
+        lists: channel name → cases.
+        by_id: intp [all rows], the place of each row's id among all.
         weights: channel name → weight ≥ 0; 1 where not given.
     """
-    places: dict[str, dict[str, tuple[int, float]]] = {}
+    rows = joined_rows(list(lists.values()))
+    scores = np.zeros(len(rows))
     for channel in sorted(lists):
-        for rank, (name, score) in enumerate(lists[channel], start=1):
-            places.setdefault(name, {})[channel] = (rank, score)
-    weight = weights or {}
-    fused = [
-        Fused(name, sum(weight.get(channel, 1.0) / (RANK_OFFSET + rank) for channel, (rank, _) in found.items()), found)
-        for name, found in places.items()
-    ]
-    return sorted(fused, key=lambda item: (-item.score, item.id))
+        ranked = lists[channel]
+        weight = (weights or {}).get(channel, 1.0)
+        scores[np.searchsorted(rows, ranked.rows)] += weight / (RANK_OFFSET + np.arange(1, len(ranked) + 1))
+    return ordered(rows, scores, by_id)
 
 
-def weighted_scores(lists: Mapping[str, Ranked], *, weights: Mapping[str, float]) -> list[Fused]:
-    """Fuse ranked lists: the score of an id is the weighted mean over channels of its scores, each cut to [0, 1].
+def weighted_scores(lists: Mapping[str, Ranked], by_id: IntArray, *, weights: Mapping[str, float]) -> Ranked:
+    """Fuse ranked lists: the score of a case is the weighted mean over channels of its scores, each cut to [0, 1].
 
-    A channel that does not rank an id gives it 0, so that being found can only help. Scores equal at six decimals come
-    in ascending order of id, so that the answer does not depend on the order of ``lists``.
+    A channel that does not rank a case gives it 0, so that being found can only help. Equal scores come in ascending
+    order of id, so that the answer does not depend on the order of ``lists``.
 
     Args:
-        lists: channel name → ids with scores on a scale from 0 (nothing in common) to 1, best first.
+        lists: channel name → cases with scores on a scale from 0 (nothing in common) to 1.
+        by_id: intp [all rows], the place of each row's id among all.
         weights: channel name → weight ≥ 0; channels without a weight only explain.
     """
-    places: dict[str, dict[str, tuple[int, float]]] = {}
-    sums: dict[str, float] = {}
+    rows = joined_rows(list(lists.values()))
+    scores = np.zeros(len(rows))
     total = sum(weights.get(channel, 0.0) for channel in sorted(lists)) or 1.0
     for channel in sorted(lists):
-        weight = weights.get(channel, 0.0) / total
-        for rank, (name, score) in enumerate(lists[channel], start=1):
-            places.setdefault(name, {})[channel] = (rank, score)
-            sums[name] = sums.get(name, 0.0) + weight * min(max(score, 0.0), 1.0)
-    order = sorted((-round(score, 6), name) for name, score in sums.items())
-    return [Fused(name, -score, places[name]) for score, name in order]
+        ranked = lists[channel]
+        share = weights.get(channel, 0.0) / total
+        scores[np.searchsorted(rows, ranked.rows)] += share * np.clip(ranked.scores, 0.0, 1.0)
+    return ordered(rows, scores, by_id)

@@ -5,15 +5,17 @@ Each agreement adds a small bonus to the fused score, small enough to order only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from radrag.corpus.catalogue import IndexedCase
+import numpy as np
+
+from radrag.corpus.catalogue import Catalogue, view_bits
 from radrag.domain import Side, View
 from radrag.reports.wordings import report_names
-from radrag.retrieval.fusion import Fused
 from radrag.retrieval.query import Query
+from radrag.retrieval.ranked import FloatArray, IntArray, Ranked, ordered
 
 POOL = 300
 """How many cases are looked at; what fusion ranks behind them keeps its place."""
@@ -25,11 +27,15 @@ YEARS = 20.0
 class Reranker(Protocol):
     """Orders fused cases anew."""
 
-    def rerank(self, fused: Sequence[Fused], query: Query) -> list[Fused]:
+    def rerank(self, fused: Ranked, query: Query) -> Ranked:
         """Return the same cases, each once, best first.
 
         A case's new score depends on this case and the query alone, so that another case never lifts it.
         """
+        ...
+
+    def reasons(self, row: int, query: Query) -> tuple[str, ...]:
+        """Say in a few words each what raised or lowered a case, such as "same side"."""
         ...
 
 
@@ -51,37 +57,53 @@ class Bonuses:
 
 
 class AgreementReranker:
-    """Adds bonuses for what is known on both sides; what is unknown on either adds nothing.
+    """Adds bonuses for what is known on both sides; what is unknown on either adds nothing."""
 
-    Args:
-        cases: the indexed cases by id.
-    """
-
-    def __init__(self, cases: Mapping[str, IndexedCase], bonuses: Bonuses | None = None) -> None:
-        self._cases = cases
+    def __init__(self, catalogue: Catalogue, bonuses: Bonuses | None = None) -> None:
+        self._catalogue = catalogue
         self._bonuses = bonuses or Bonuses()
 
-    def rerank(self, fused: Sequence[Fused], query: Query) -> list[Fused]:
+    def rerank(self, fused: Ranked, query: Query) -> Ranked:
         """Return the cases with the bonuses added to the scores of the first :data:`POOL`; ties by id."""
-        tests = self._tests(query)
-        if not tests:
-            return list(fused)
-        pool = [replace(item, score=round(item.score + _sum(tests, self._cases[item.id]), 6)) for item in fused[:POOL]]
-        return sorted(pool, key=lambda item: (-item.score, item.id)) + list(fused[POOL:])
+        pool = fused.first(POOL)
+        agreements = self._agreements(pool.rows, query)
+        if not agreements:
+            return fused
+        bonuses = {name: float(getattr(self._bonuses, name)) for name in agreements}
+        scores = pool.scores + sum((bonuses[name] * agreements[name] for name in agreements), np.zeros(len(pool)))
+        best = ordered(pool.rows, scores, self._catalogue.by_id)
+        rest = fused.at(slice(POOL, None))
+        return Ranked(np.concatenate([best.rows, rest.rows]), np.concatenate([best.scores, rest.scores]))
 
-    def _tests(self, query: Query) -> list[Callable[[IndexedCase], float]]:
-        """Return what can be compared for a query, each a function from a case to its bonus."""
-        bonus = self._bonuses
-        tests: list[Callable[[IndexedCase], float]] = []
+    def reasons(self, row: int, query: Query) -> tuple[str, ...]:
+        """Say what of side, sex, age and view agrees, and which side or view does not."""
+        agreements = self._agreements(np.array([row]), query)
+        return tuple(said for name, values in agreements.items() if (said := _said(name, float(values[0]))))
+
+    def _agreements(self, rows: IntArray, query: Query) -> dict[str, FloatArray]:
+        """Return what can be compared for a query: name → agreement of each case, float64 [rows] in [-1, 1]."""
+        catalogue, bonus = self._catalogue, self._bonuses
+        views = query.views - {View.UNKNOWN}
+        found: dict[str, FloatArray] = {}
         if query.sides and bonus.side:
-            tests.append(lambda case: bonus.side * same_sides(query.sides, case.sides))
+            found["side"] = np.array([same_sides(query.sides, catalogue.sides(row)) for row in rows.tolist()])
         if query.sex and bonus.sex:
-            tests.append(lambda case: bonus.sex * (case.sex == query.sex))
+            found["sex"] = catalogue.equal("sex", query.sex)[rows].astype(np.float64)
         if query.age is not None and bonus.age:
-            tests.append(lambda case: bonus.age * same_age(query.age, case.age))
-        if query.views - {View.UNKNOWN} and bonus.view:
-            tests.append(lambda case: bonus.view * bool(case.views & query.views - {View.UNKNOWN}))
-        return tests
+            found["age"] = same_age(query.age, catalogue.ages[rows].astype(np.float64))
+        if views and bonus.view:
+            found["view"] = ((catalogue.views[rows] & view_bits(views)) > 0).astype(np.float64)
+        return found
+
+
+def _said(name: str, agreement: float) -> str:
+    if name == "side" and agreement:
+        return "same side" if agreement > 0 else "other side"
+    if name == "view":
+        return "same view" if agreement else "another view"
+    if name == "age":
+        return "about the same age" if agreement >= 0.5 else ""
+    return f"same {name}" if agreement else ""
 
 
 def same_sides(wanted: Mapping[str, Side], there: Mapping[str, Side]) -> float:
@@ -103,12 +125,7 @@ def _same_side(wanted: Side, there: Side | None) -> float:
     return 0.5 if Side.BILATERAL in (wanted, there) else -1.0
 
 
-def same_age(wanted: float | None, there: float | None) -> float:
-    """Return the likeness of two ages in years, in [0, 1]; 0 where one is unknown."""
-    if wanted is None or there is None:
-        return 0.0
-    return max(0.0, 1 - abs(wanted - there) / YEARS)
-
-
-def _sum(tests: Sequence[Callable[[IndexedCase], float]], case: IndexedCase) -> float:
-    return sum(test(case) for test in tests)
+def same_age(wanted: float, there: FloatArray) -> FloatArray:
+    """Return the likeness of ages in years [n] to one, in [0, 1]; 0 where an age is NaN."""
+    likeness: FloatArray = np.nan_to_num(np.maximum(0.0, 1 - np.abs(wanted - there) / YEARS))
+    return likeness

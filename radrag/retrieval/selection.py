@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from math import exp, log, prod
 from typing import Protocol
 
-from radrag.retrieval.fusion import Fused
+import numpy as np
+
+from radrag.retrieval.ranked import BoolArray, FloatArray, IntArray, Ranked
 
 AT_LEAST = 3
 """Cases wanted for each finding; without them a finding that is rare beside the others would have no evidence."""
 
-States = Callable[[str, str], bool]
-"""Whether a case (id) states a label."""
+States = Callable[[IntArray, str], BoolArray]
+"""Which of some cases (rows) state a label: bool [rows]."""
+
+Likeness = Callable[[IntArray], FloatArray]
+"""How alike some cases (rows) are, each pair in [0, 1]: float64 [rows, rows]."""
 
 
 class Selector(Protocol):
@@ -25,14 +29,14 @@ class Selector(Protocol):
         """Name in settings and tables."""
         ...
 
-    def count(self, ranked: Sequence[Fused], k: int, probabilities: Mapping[str, float], states: States) -> int:
+    def count(self, ranked: Ranked, k: int, probabilities: Mapping[str, float], states: States) -> int:
         """Return a number from 0 to the smaller of ``k`` and ``len(ranked)``.
 
         Args:
             ranked: cases, best first.
             k: how many hits there may be.
             probabilities: label → calibrated probability that the image shows it; empty for words.
-            states: whether a case states a label.
+            states: which cases state a label.
         """
         ...
 
@@ -43,7 +47,7 @@ class FixedCount:
 
     name: str = "fixed"
 
-    def count(self, ranked: Sequence[Fused], k: int, probabilities: Mapping[str, float], states: States) -> int:  # noqa: ARG002 - the protocol's
+    def count(self, ranked: Ranked, k: int, probabilities: Mapping[str, float], states: States) -> int:  # noqa: ARG002 - the protocol's
         """Return k, or as many as there are."""
         return max(min(k, len(ranked)), 0)
 
@@ -61,12 +65,14 @@ class SimilarityGap:
     width: float = 0.05
     name: str = "gap"
 
-    def count(self, ranked: Sequence[Fused], k: int, probabilities: Mapping[str, float], states: States) -> int:  # noqa: ARG002 - the protocol's
+    def count(self, ranked: Ranked, k: int, probabilities: Mapping[str, float], states: States) -> int:  # noqa: ARG002 - the protocol's
         """Return the place of the widest gap from ``least`` on; k where none is wide enough."""
         most = max(min(k, len(ranked)), 0)
-        gaps = {place: ranked[place - 1].score - ranked[place].score for place in range(self.least, most)}
-        widest = max(gaps, key=lambda place: (gaps[place], -place), default=most)
-        return widest if widest in gaps and gaps[widest] >= self.width * ranked[0].score > 0 else most
+        scores = ranked.scores[:most]
+        gaps = scores[self.least - 1 : -1] - scores[self.least :]
+        if not len(gaps) or not gaps.max() >= self.width * scores[0] > 0:
+            return most
+        return self.least + int(gaps.argmax())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class CalibratedRisk:
         bound: largest accepted risk, in [0, 1].
         least: fewer are never returned where there are as many.
         intercept, of_probability, of_vote: of the logistic function, over the probability's log-odds and the share of
-            the cases that state the finding (see :func:`radrag.retrieval.learning.fit_risk`).
+            the cases that state the finding (see :func:`radrag.evaluation.fitting.fit_risk`).
     """
 
     bound: float
@@ -92,17 +98,17 @@ class CalibratedRisk:
     least: int = AT_LEAST
     name: str = "risk"
 
-    def count(self, ranked: Sequence[Fused], k: int, probabilities: Mapping[str, float], states: States) -> int:
+    def count(self, ranked: Ranked, k: int, probabilities: Mapping[str, float], states: States) -> int:
         """Return the smallest number within the bound; k where the image was not assessed."""
         most = max(min(k, len(ranked)), 0)
         if not probabilities or most <= self.least:
             return most
+        shares = shares_by_depth(ranked.first(most), probabilities, states)
         risks = {}
-        for place, votes in votes_by_depth(ranked[:most], probabilities, states):
-            if place >= self.least:
-                risks[place] = self.risk(probabilities, {name: votes[name] / place for name in votes})
-                if risks[place] <= self.bound:
-                    return place
+        for place in range(self.least, most + 1):
+            risks[place] = self.risk(probabilities, {name: float(of[place - 1]) for name, of in shares.items()})
+            if risks[place] <= self.bound:
+                return place
         return min(risks, key=lambda place: (risks[place], -place))
 
     def risk(self, probabilities: Mapping[str, float], shares: Mapping[str, float]) -> float:
@@ -120,15 +126,10 @@ class CalibratedRisk:
         return 1 / (1 + exp(-max(min(value, 30.0), -30.0)))
 
 
-def votes_by_depth(
-    ranked: Sequence[Fused], labels: Iterable[str], states: States
-) -> Iterable[tuple[int, Mapping[str, int]]]:
-    """Yield (n, label → how many of the first n cases state it) for each n from 1; the mapping is the same object."""
-    votes = dict.fromkeys(labels, 0)
-    for place, item in enumerate(ranked, start=1):
-        for name in votes:
-            votes[name] += states(item.id, name)
-        yield place, votes
+def shares_by_depth(ranked: Ranked, labels: Iterable[str], states: States) -> dict[str, FloatArray]:
+    """Return label → share of the first 1, 2, … cases that state it, float64 [n] in [0, 1]."""
+    depth = np.arange(1, len(ranked) + 1)
+    return {label: np.cumsum(states(ranked.rows, label)) / depth for label in labels}
 
 
 def log_odds(probability: float) -> float:
@@ -137,31 +138,25 @@ def log_odds(probability: float) -> float:
     return log(inside / (1 - inside))
 
 
-def select(ranked: Sequence[Fused], k: int, wanted: Iterable[str], states: States) -> list[Fused]:
-    """Return ``k`` cases in their order, at least :data:`AT_LEAST` for each wanted finding where there are as many.
+def select(ranked: Ranked, k: int, wanted: Mapping[str, int], states: States) -> Ranked:
+    """Return ``k`` cases in their order, as many of them for each wanted finding as are wanted, where there are.
 
     Room for a finding's cases is made by leaving out the last ones that no finding needs.
 
     Args:
         ranked: cases, best first, none twice.
         k: how many; none where it is below 1.
-        wanted: labels that the query asks for.
-        states: whether a case (id) states a label.
+        wanted: label that the query asks for → cases that state it.
+        states: which cases state a label.
     """
-    needed: set[str] = set()
-    for label in sorted(wanted):
-        needed |= {item.id for item in islice((item for item in ranked if states(item.id, label)), AT_LEAST)}
-    chosen = {item.id for item in islice((item for item in ranked if item.id in needed), max(k, 0))}
-    for item in ranked:
-        if len(chosen) >= k:
-            break
-        chosen.add(item.id)
-    return [item for item in ranked if item.id in chosen]
+    needed = np.zeros(len(ranked), dtype=bool)
+    for label, count in wanted.items():
+        needed[np.flatnonzero(states(ranked.rows, label))[:count]] = True
+    first = np.argsort(~needed, kind="stable")[: max(k, 0)]  # the needed ones in order, then the others in order
+    return ranked.at(np.sort(first))
 
 
-def diversified(
-    ranked: Sequence[Fused], count: int, alike: Callable[[str, str], float], *, balance: float
-) -> list[Fused]:
+def diversified(ranked: Ranked, count: int, alike: Likeness, *, balance: float) -> Ranked:
     """Return the cases with the first ``count`` chosen by maximal marginal relevance, the others after them in order.
 
     Each next case has the highest ``balance · score − (1 − balance) · greatest likeness to one chosen before``
@@ -170,16 +165,17 @@ def diversified(
     Args:
         ranked: cases, best first.
         count: how many are chosen so.
-        alike: likeness of two cases (ids), in [0, 1].
+        alike: likeness of cases.
         balance: 1 keeps the order, less prefers cases unlike those before, in [0, 1].
     """
-    left = list(ranked)
-    nearest = dict.fromkeys((item.id for item in left), 0.0)
-    chosen: list[Fused] = []
-    while left and len(chosen) < count:
-        best = max(left, key=lambda item: balance * item.score - (1 - balance) * nearest[item.id])
-        left.remove(best)
+    likeness = alike(ranked.rows)
+    nearest = np.zeros(len(ranked))
+    left = np.ones(len(ranked), dtype=bool)
+    chosen: list[int] = []
+    for _ in range(min(count, len(ranked))):
+        value = np.where(left, balance * ranked.scores - (1 - balance) * nearest, -np.inf)
+        best = int(value.argmax())
+        left[best] = False
         chosen.append(best)
-        for item in left:
-            nearest[item.id] = max(nearest[item.id], alike(best.id, item.id))
-    return chosen + left
+        nearest = np.maximum(nearest, likeness[best])
+    return ranked.at(np.concatenate([np.array(chosen, dtype=np.intp), np.flatnonzero(left)]))

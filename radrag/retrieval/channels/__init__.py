@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from radrag.index.base import Neighbour
 from radrag.retrieval.query import Query
+from radrag.retrieval.ranked import BoolArray, Ranked
 
 
 class Channel(Protocol):
@@ -16,6 +16,14 @@ class Channel(Protocol):
         """Name in hits and settings."""
         ...
 
-    def search(self, query: Query, k: int) -> list[Neighbour]:
-        """Return up to ``k`` (case id, score), best first; empty when the query has nothing for this channel."""
+    def search(self, query: Query, k: int, allowed: BoolArray | None = None) -> Ranked:
+        """Return up to ``k`` cases, best first; empty when the query has nothing for this channel.
+
+        Scores are on a scale from 0 (nothing in common) to 1, and may be below; cases equal at six decimals come by id.
+
+        Args:
+            query: what is searched for.
+            k: how many; at least 1.
+            allowed: bool [all rows], which cases may be found; None for all.
+        """
         ...

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from radrag.corpus.catalogue import Catalogue
-from radrag.index.base import Neighbour
 from radrag.retrieval.agreement import AgreementScorer
-from radrag.retrieval.channels.best import BestRows
 from radrag.retrieval.query import Query
+from radrag.retrieval.ranked import NOTHING, BoolArray, Ranked, best_rows
 
 
 class FindingsChannel:
@@ -16,12 +15,11 @@ class FindingsChannel:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._best = BestRows(catalogue.ids)
         self._scorer = AgreementScorer(catalogue.patterns)
 
-    def search(self, query: Query, k: int) -> list[Neighbour]:
+    def search(self, query: Query, k: int, allowed: BoolArray | None = None) -> Ranked:
         """Rank by expected agreement."""
         if not query.probabilities:
-            return []
+            return NOTHING
         scores = self._scorer.scores(query.probabilities, normal=query.normal)
-        return self._best.of(scores[self._catalogue.pattern], k)
+        return best_rows(scores[self._catalogue.pattern], k, self._catalogue.by_id, allowed=allowed)

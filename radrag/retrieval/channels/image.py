@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from radrag.index.base import Neighbour, VectorIndex
+from radrag.corpus.catalogue import Catalogue
+from radrag.index.base import VectorIndex
 from radrag.index.cases import search_cases
+from radrag.retrieval.channels.vectors import nearest_allowed
 from radrag.retrieval.query import Query
+from radrag.retrieval.ranked import NOTHING, BoolArray, Ranked
 
 
 class ImageChannel:
@@ -12,11 +15,13 @@ class ImageChannel:
 
     name = "image"
 
-    def __init__(self, index: VectorIndex) -> None:
+    def __init__(self, index: VectorIndex, catalogue: Catalogue) -> None:
         self._index = index
+        self._catalogue = catalogue
 
-    def search(self, query: Query, k: int) -> list[Neighbour]:
+    def search(self, query: Query, k: int, allowed: BoolArray | None = None) -> Ranked:
         """Rank by cosine with the study's vector."""
         if query.image is None or not len(self._index):
-            return []
-        return search_cases(self._index, query.image[None], k)[0]
+            return NOTHING
+        vector = query.image[None]
+        return nearest_allowed(lambda n: search_cases(self._index, vector, n)[0], self._catalogue, k, allowed)

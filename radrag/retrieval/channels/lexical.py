@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from radrag.corpus.catalogue import Catalogue
 from radrag.corpus.lexical import LexicalIndex
-from radrag.index.base import Neighbour
 from radrag.reports.normalise import search_terms
-from radrag.retrieval.channels.best import BestRows
 from radrag.retrieval.query import Query
+from radrag.retrieval.ranked import NOTHING, BoolArray, Ranked, best_rows
 
 HALF = 10.0
 """BM25 score that becomes 0.5 on the scale from 0 to 1: about that of three shared words of middling rarity."""
@@ -19,14 +17,15 @@ class LexicalChannel:
 
     name = "lexical"
 
-    def __init__(self, index: LexicalIndex, ids: Sequence[str]) -> None:
+    def __init__(self, index: LexicalIndex, catalogue: Catalogue) -> None:
         self._index = index
-        self._best = BestRows(ids)
+        self._catalogue = catalogue
 
-    def search(self, query: Query, k: int) -> list[Neighbour]:
+    def search(self, query: Query, k: int, allowed: BoolArray | None = None) -> Ranked:
         """Rank by BM25."""
         if not query.text:
-            return []
+            return NOTHING
         scores = self._index.scores(search_terms(query.text))
-        found = self._best.of((scores / (scores + HALF)).astype("float32"), k)
-        return [pair for pair in found if pair[1] > 0]
+        shared = scores > 0 if allowed is None else (scores > 0) & allowed
+        found = best_rows(scores, k, self._catalogue.by_id, allowed=shared)
+        return Ranked(found.rows, found.scores / (found.scores + HALF))

@@ -32,7 +32,7 @@ THREE = (
 
 
 def found(cases, filters=Filters(), **how):  # noqa: B008 - frozen
-    mask = cases.allowed(filters, exclude_patient=how.get("patient", ""))
+    mask = cases.allowed(filters, exclude_patient=how.get("patient", ""), exclude_cases=how.get("without", ()))
     return [name for row, name in enumerate(cases.ids) if mask is None or mask[row]]
 
 
@@ -69,6 +69,12 @@ def test_views_are_those_of_the_case_s_images():
 
 def test_the_excluded_patient_is_not_allowed():
     assert found(catalogue(*THREE), patient="p2") == ["a:1", "b:3"]
+
+
+def test_excluded_cases_are_not_allowed_and_unknown_ones_change_nothing():
+    cases = catalogue(*THREE)
+    assert found(cases, without=["a:2", "z:9"]) == ["a:1", "b:3"]
+    assert cases.allowed(Filters(), exclude_cases=["z:9"]) is None
 
 
 def test_reports_of_the_same_words_are_twins():

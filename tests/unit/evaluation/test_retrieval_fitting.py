@@ -6,12 +6,24 @@ from radrag.domain import ImageFinding
 from radrag.evaluation.fitting import fit_risk, fit_weights
 from radrag.evaluation.queries import EvaluationQuery
 from radrag.evaluation.relevance import Relevance
-from radrag.retrieval.fusion import Fused, weighted_scores
+from radrag.retrieval.fusion import weighted_scores
 from radrag.retrieval.query import query_from_image
+from radrag.retrieval.ranked import Ranked
 from radrag.retrieval.weights import WEIGHTS
 
 CASES = {f"t:{n:02d}": {"Hernia": 1.0} if n < 10 else {"Edema": 1.0} for n in range(20)}
-LABELS = [(case, 0.5) for case in CASES]
+IDS = list(CASES)
+BY_ID = np.arange(len(IDS))
+
+
+def ranked(score):
+    """Return all cases by the scores of their labels."""
+    scores = np.array([score(labels) for labels in CASES.values()])
+    order = np.argsort(-scores, kind="stable")
+    return Ranked(order, scores[order])
+
+
+LABELS = ranked(lambda _: 0.5)
 
 
 class FixedRankings:
@@ -27,11 +39,14 @@ class FixedRankings:
     def rankings(self, query, depth, *, names=None):
         return {name: found for name, found in self.lists.items() if names is None or name in names}
 
-    def ranked(self, query, lists) -> list[Fused]:
-        return weighted_scores(lists, weights=self.weights.of(query))
+    def ranked(self, query, lists):
+        return weighted_scores(lists, BY_ID, weights=self.weights.of(query))
 
-    def states(self, case_id, label):
-        return CASES[case_id].get(label, 0) > 0
+    def ids(self, found):
+        return [IDS[row] for row in found.rows]
+
+    def states(self, rows, label):
+        return np.array([CASES[IDS[row]].get(label, 0) > 0 for row in rows])
 
 
 def query(number, truth, probability=0.5):
@@ -44,9 +59,10 @@ HERNIA = {"Edema": 0.0, "Hernia": 1.0}
 
 
 def fitted(score):
-    good = [(case, score(labels)) for case, labels in CASES.items()]
     queries = [query(number, EDEMA) for number in range(5)]
-    return fit_weights(queries, FixedRankings(labels=LABELS, text=good), Relevance(CASES), source={"name": "made"})
+    return fit_weights(
+        queries, FixedRankings(labels=LABELS, text=ranked(score)), Relevance(CASES), source={"name": "made"}
+    )
 
 
 def test_a_channel_that_orders_better_gets_a_weight():

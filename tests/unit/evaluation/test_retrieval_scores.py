@@ -9,7 +9,6 @@ from radrag.evaluation.queries import EvaluationQuery
 from radrag.evaluation.relevance import Relevance
 from radrag.evaluation.retrieval import evaluate_retrieval
 from radrag.evaluation.retrieval_files import scores_as_dict, write_evaluation, write_plots
-from radrag.evaluation.variants import alone
 from radrag.retrieval.query import Query
 
 EDEMA, HERNIA, NOTHING = {"Edema": 1.0, "Lung Opacity": 1.0}, {"Hernia": 1.0}, {"No Finding": 1.0}
@@ -143,16 +142,6 @@ def test_scores_do_not_depend_on_the_size_of_a_block(monkeypatch):
 def test_a_shallow_depth_or_a_baselines_name_is_wrong_usage(depth, name):
     with pytest.raises(UsageError, match="at least 10"):
         evaluate_retrieval([query(1, "Edema")], {name: right}, RELEVANCE, depth=depth)
-
-
-def test_a_channel_alone_is_asked_for_as_many_more_as_are_left_out():
-    class Channel:
-        name = "ids"
-
-        def search(self, _, k):
-            return [(case, 1.0) for case in CASES][:k]
-
-    assert len(alone(Channel(), 10, Query({}, "", exclude_cases=frozenset({"t:e00", "t:e01"})))) == 12
 
 
 def test_files_carry_the_same_scores_and_are_the_same_every_time(tmp_path):

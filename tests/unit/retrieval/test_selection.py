@@ -1,26 +1,27 @@
 """The best cases are selected, and some for every finding that is asked for."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radrag.retrieval.fusion import Fused
+from radrag.retrieval.ranked import Ranked
 from radrag.retrieval.selection import AT_LEAST, CalibratedRisk, FixedCount, SimilarityGap, diversified, select
 
 STATED = st.lists(st.sets(st.sampled_from(["Mass", "Edema", "Hernia"])), max_size=40)
 
 
 def selected(stated, k, wanted):
-    fused = [Fused(f"c:{i:02d}", 1 / (i + 1), {}) for i in range(len(stated))]
-    return [item.id for item in select(fused, k, wanted, lambda case, label: label in stated[int(case[2:])])]
+    quotas = dict.fromkeys(sorted(wanted), AT_LEAST)
+    return select(ranked(stated), k, quotas, states_of(stated)).rows.tolist()
 
 
 def test_without_wanted_findings_the_best_cases_are_taken():
-    assert selected([set()] * 5, 3, []) == ["c:00", "c:01", "c:02"]
+    assert selected([set()] * 5, 3, []) == [0, 1, 2]
 
 
 def test_a_rare_finding_gets_its_cases_and_the_order_stays():
     stated = [{"Mass"}] * 10 + [{"Hernia"}] * 5
-    assert selected(stated, 6, ["Mass", "Hernia"]) == ["c:00", "c:01", "c:02", "c:10", "c:11", "c:12"]
+    assert selected(stated, 6, ["Mass", "Hernia"]) == [0, 1, 2, 10, 11, 12]
 
 
 @given(STATED, st.integers(1, 20), st.sets(st.sampled_from(["Mass", "Edema", "Hernia"])))
@@ -31,7 +32,7 @@ def test_as_many_as_asked_for_in_order_with_every_finding_covered(stated, k, wan
     if k >= AT_LEAST * len(wanted):
         for label in wanted:
             there = sum(label in item for item in stated)
-            assert sum(label in stated[int(case[2:])] for case in found) >= min(AT_LEAST, there)
+            assert sum(label in stated[row] for row in found) >= min(AT_LEAST, there)
 
 
 LABELS = st.sampled_from(["Mass", "Edema", "Hernia"])
@@ -40,18 +41,18 @@ SELECTORS = st.sampled_from([FixedCount(), SimilarityGap(), RISK])
 
 
 def ranked(stated, scores=None):
-    return [Fused(f"c:{i:02d}", scores[i] if scores else 1 / (i + 1), {}) for i in range(len(stated))]
+    return Ranked(np.arange(len(stated)), np.array(scores or [1 / (row + 1) for row in range(len(stated))]))
 
 
 def states_of(stated):
-    return lambda case, label: label in stated[int(case[2:])]
+    return lambda rows, label: np.array([label in stated[row] for row in rows], dtype=bool)
 
 
 @given(SELECTORS, STATED, st.integers(-1, 60), st.dictionaries(LABELS, st.floats(0, 1)))
 def test_a_selector_never_asks_for_more_than_there_is_or_may_be(selector, stated, k, probabilities):
     count = selector.count(ranked(stated), k, probabilities, states_of(stated))
     assert 0 <= count <= max(min(k, len(stated)), 0)
-    assert len(select(ranked(stated), count, [], states_of(stated))) == count
+    assert len(select(ranked(stated), count, {}, states_of(stated))) == count
 
 
 @given(STATED, st.integers(-1, 20), st.sets(LABELS))
@@ -96,19 +97,18 @@ def test_words_have_no_risk_to_bound():
 
 
 def alike(stated):
-    return lambda one, other: float(stated[int(one[2:])] == stated[int(other[2:])])
+    return lambda rows: np.array([[float(stated[one] == stated[other]) for other in rows] for one in rows])
 
 
 def test_diversity_brings_what_says_something_else_forward():
     stated = [{"Mass"}, {"Mass"}, {"Edema"}]
     items = ranked(stated, [0.9, 0.85, 0.8])
-    assert [item.id for item in diversified(items, 3, alike(stated), balance=0.7)] == ["c:00", "c:02", "c:01"]
-    assert diversified(items, 3, alike(stated), balance=1.0) == items
+    assert diversified(items, 3, alike(stated), balance=0.7).rows.tolist() == [0, 2, 1]
+    assert diversified(items, 3, alike(stated), balance=1.0).rows.tolist() == [0, 1, 2]
 
 
 @given(STATED, st.integers(-1, 50), st.floats(0, 1))
 def test_diversity_keeps_the_set_and_the_first(stated, count, balance):
-    items = ranked(stated)
-    found = diversified(items, count, alike(stated), balance=balance)
-    assert sorted(item.id for item in found) == [item.id for item in items]
-    assert found[:1] == items[:1] or balance == 0
+    found = diversified(ranked(stated), count, alike(stated), balance=balance).rows.tolist()
+    assert sorted(found) == list(range(len(stated)))
+    assert found[:1] == [0] * bool(stated) or balance == 0
