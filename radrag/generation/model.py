@@ -79,7 +79,7 @@ class ModelGenerator:
             return GeneratedReport(())
         prompt = report_prompt(request, plan)
         if not prompt.evidence:
-            return GeneratedReport((), prompt.text)
+            return GeneratedReport(())
         return self._asked(prompt, SECTIONS, request)
 
     def rewrite(self, request: GenerationRequest, task: RewriteTask) -> GeneratedReport:
@@ -90,7 +90,7 @@ class ModelGenerator:
         """
         prompt = rewrite_prompt(request, task)
         if not prompt.evidence:
-            return GeneratedReport((), prompt.text)
+            return GeneratedReport(())
         return self._asked(prompt, (task.section,), request, may_be_empty=True)
 
     def _asked(
