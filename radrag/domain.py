@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-PRIOR = "prior"
-"""Case id of the sentences of a patient's own earlier report; every other case id has a colon."""
+PRIOR = "prior:study"
+"""Case id of the sentences of a patient's own earlier study; no corpus may be named ``prior``."""
 
 Box = tuple[float, float, float, float]
 

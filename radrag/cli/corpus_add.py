@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radrag.cli.output import JSON_OPTION, emit, progress, say
+from radrag.domain import PRIOR
 from radrag.errors import UsageError
 from radrag.settings import Settings
 
@@ -68,6 +69,10 @@ def add(
 
     if kind != BUNDLED and kind not in KINDS:
         raise UsageError(f"There is no corpus kind {kind!r}.", hint=f"Kinds: {', '.join([BUNDLED, *KINDS])}.")
+    if name == PRIOR.partition(":")[0]:
+        raise UsageError(f"{name!r} names a patient's own earlier study.", hint="Give the corpus another name.")
+    if name == PRIOR.partition(":")[0]:
+        raise UsageError(f"{name!r} names a patient's own earlier study.", hint="Give the corpus another name.")
     if name and not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot name a corpus.", hint="Use small letters, digits, dots and hyphens.")
     options = Options(

@@ -10,6 +10,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from radrag.cli.main import run
+from radrag.domain import PRIOR
 from radrag.export.draft_json import draft_schema
 from radrag.reports.screening import has_deidentification_token, has_identifier, is_comparison
 from radrag.settings import load_settings
@@ -273,3 +274,57 @@ def test_the_doctor_finds_a_whole_workspace(radrag):
     states = {check["name"]: check["state"] for check in json.loads(out)}
     assert code == 0, states
     assert states["index"] == states["database"] == states["torch"] == "ok"
+
+
+PRIOR_REPORT = "FINDINGS: Moderate left pleural effusion. No mass. Hiatal hernia.\nIMPRESSION: Effusion.\n"
+
+
+def test_with_a_prior_report_a_draft_compares_and_every_comparison_quotes_it(radrag, sample_radiograph, tmp_path):
+    (tmp_path / "prior.txt").write_text(PRIOR_REPORT)
+    code, out, _ = radrag("draft", sample_radiograph, "--prior", tmp_path / "prior.txt", "--json")
+    assert code == 0
+    draft = json.loads(out)
+    jsonschema.validate(draft, draft_schema())
+    sections = draft["provenance"]["prior"]["sections"]
+    compared = [sentence for sentence in draft["sentences"] if is_comparison(sentence["text"])]
+    assert "There is again a pleural effusion." in [sentence["text"] for sentence in compared]
+    for sentence in compared:
+        quotes = [link for link in sentence["links"] if link["case_id"] == PRIOR]
+        assert quotes, sentence["text"]
+        for link in quotes:
+            assert sections[link["section"]][link["start"] : link["end"]] == link["quote"]
+
+
+def test_earlier_images_make_a_prior_too_and_a_file_that_is_neither_is_refused(radrag, sample_radiograph, tmp_path):
+    code, out, _ = radrag("draft", sample_radiograph, "--prior", sample_radiograph, "--json")
+    assert code == 0
+    draft = json.loads(out)
+    assert draft["provenance"]["prior"]["pixel_sha256"] == draft["provenance"]["pixel_sha256"]
+    texts = [sentence["text"] for sentence in draft["sentences"]]
+    assert "There is again a pleural effusion." in texts
+    assert not [text for text in texts if " new " in text or "no longer" in text]  # it is the same film
+    assert radrag("draft", sample_radiograph, "--prior", tmp_path / "none.txt")[0] == 2
+    (tmp_path / "chest.png").write_bytes(b"no image")
+    assert radrag("draft", sample_radiograph, "--prior", tmp_path / "chest.png")[0] == 1
+
+
+def test_notes_make_a_new_draft_beside_the_old_one(radrag, sample_radiograph, own_workspace):
+    code, out, _ = radrag("draft", sample_radiograph, "--save", "--json", workspace=own_workspace)
+    first = json.loads(out)
+    place = 1 + [sentence["text"] for sentence in first["sentences"]].index("There is a pleural effusion.")
+    notes = ("--note", f"{place}: left", "--note", "add a small right pneumothorax")
+    code, out, _ = radrag("draft", "--revise", first["draft_id"], *notes, "--json", workspace=own_workspace)
+    assert code == 0
+    second = json.loads(out)
+    jsonschema.validate(second, draft_schema())
+    texts = [sentence["text"] for sentence in second["sentences"]]
+    assert "There is a left pleural effusion." in texts
+    assert "There is a mild right pneumothorax." in texts
+    assert [note["note"] for note in second["provenance"]["notes"]] == [notes[1], notes[3]]
+    with Store.open(load_settings(workspace=own_workspace).url) as store:
+        assert store.draft(first["draft_id"]).sentences[place - 1].text == "There is a pleural effusion."
+        assert store.draft(second["draft_id"]).provenance["notes"]
+    for note in ("99: drop", "please be kind"):
+        assert radrag("draft", "--revise", first["draft_id"], "--note", note, workspace=own_workspace)[0] == 2
+    assert radrag("draft", "--revise", "no such draft", "--note", "1: drop", workspace=own_workspace)[0] == 1
+    assert radrag("draft")[0] == radrag("draft", sample_radiograph, "--note", "x")[0] == 2
