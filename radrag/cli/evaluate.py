@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.eval_grounding import grounding
 from radrag.cli.eval_retrieval import retrieval
 from radrag.cli.output import JSON_OPTION, emit, progress, table
 from radrag.settings import Settings
@@ -20,6 +21,7 @@ def command() -> None:
 
 
 command.add_command(retrieval)
+command.add_command(grounding)
 
 
 @command.command()

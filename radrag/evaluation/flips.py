@@ -78,7 +78,7 @@ class FlipScore:
     @property
     def rate(self) -> float:
         """Share of flips that were caught; of controls, share without a false alarm."""
-        return self.right / self.n
+        return self.right / self.n if self.n else 0.0
 
 
 @dataclass(frozen=True, slots=True)

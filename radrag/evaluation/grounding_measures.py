@@ -121,8 +121,8 @@ def _says(claim: Finding, said: Finding) -> bool:
     general, special = (said, claim) if denied else (claim, said)
     if general.label != special.label and general.label not in ancestors(special.label):
         return False
-    everywhere = Side.NONE if denied else Side.BILATERAL
-    return (not denied and claim.side is Side.NONE) or said.side in (claim.side, everywhere)
+    everywhere = (Side.NONE, Side.BILATERAL) if denied else (Side.BILATERAL,)
+    return (not denied and claim.side is Side.NONE) or said.side in (claim.side, *everywhere)
 
 
 def _exact(link: EvidenceLink, reports: Reports) -> bool:

@@ -18,6 +18,9 @@ from radrag.reports.vocabulary import BY_NAME, NO_FINDING, Urgency, ancestors
 FULL_SUPPORT = 0.8
 """From this strength on a claim counts as supported; below, as supported in part."""
 
+WEAK_SUPPORT = 0.5
+"""Below this strength evidence counts only where nothing stronger is there: another label, or several things open."""
+
 _LEVEL = {Severity.MILD: 1, Severity.MODERATE: 2, Severity.SEVERE: 3}
 _DIRECTION = {Change.NEW: 1, Change.WORSE: 1, Change.STABLE: 0, Change.BETTER: -1}
 _ZONES = (
@@ -103,7 +106,7 @@ def _side_overlap(claim: Finding, evidence: Finding) -> bool:
 def _denies_less(claim: Finding, evidence: Finding) -> bool:
     """Whether the evidence denies one side, place or size only, and the claim denies more."""
     return (
-        (evidence.side not in (Side.NONE, claim.side))
+        (evidence.side not in (Side.NONE, Side.BILATERAL, claim.side))
         or (evidence.severity not in (Severity.NONE, claim.severity))
         or bool(zones(evidence.location) - zones(claim.location))
     )

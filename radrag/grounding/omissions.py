@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from radrag.domain import DraftSentence, EvidenceLink, Finding, ImageFinding, Omission, Polarity, Relation, Sentence
 from radrag.grounding.verify import link_to
-from radrag.reports.vocabulary import NO_FINDING, ancestors, report_order
+from radrag.reports.vocabulary import LABELS, NO_FINDING, Urgency, ancestors, report_order
 from radrag.reports.wordings import report_names
 
 MAJORITY = 0.5
 """Share of the cases that must state a finding before its absence from the draft is an omission."""
+
+CRITICAL_SHARE = 0.25
+"""The same for findings that a reader must hear of at once (:class:`radrag.reports.vocabulary.Urgency`)."""
 
 MAX_LINKS = 3
 
@@ -23,7 +26,8 @@ def find_omissions(
     """Return the findings that the draft should speak of and does not, in report order.
 
     A finding is omitted when the image is positive for it and no sentence states it (or a finding that implies it),
-    or when at least half of the cases state it and the draft neither states nor denies it.
+    or when at least half of the cases state it (a quarter for critical findings) and the draft neither states nor
+    denies it.
     """
     stated = {finding.label for finding in _claims(sentences) if finding.polarity is not Polarity.NEGATIVE}
     stated |= {parent for label in stated for parent in ancestors(label)}
@@ -39,14 +43,18 @@ def find_omissions(
                 f"The image suggests it (probability {finding.probability:.2f}, threshold {finding.threshold:.2f}), "
                 "but the draft does not state it."
             )
-            omissions[finding.label] = Omission(finding.label, why, _quotes(positives.get(finding.label, [])))
+            stating = [sentence for name in report_names(finding.label) for sentence in positives.get(name, ())]
+            omissions[finding.label] = Omission(finding.label, why, _quotes(stating))
     for label, found in positives.items():
-        share = len({sentence.case_id for sentence in found}) / len(cases)
-        if share >= MAJORITY and label not in mentioned and label not in omissions and label != NO_FINDING:
-            count = len({sentence.case_id for sentence in found})
+        count = len({sentence.case_id for sentence in found})
+        enough = CRITICAL_SHARE if label in _CRITICAL else MAJORITY
+        if count / len(cases) >= enough and label not in {*mentioned, *omissions, NO_FINDING}:
             why = f"{count} of {len(cases)} retrieved reports state it; the draft does not mention it."
             omissions[label] = Omission(label, why, _quotes(found))
     return tuple(omissions[label] for label in sorted(omissions, key=report_order))
+
+
+_CRITICAL = frozenset(label.name for label in LABELS if label.urgency is Urgency.CRITICAL)
 
 
 def _claims(sentences: Sequence[DraftSentence]) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from radrag.domain import (
     Sentence,
     Status,
 )
-from radrag.grounding.claims import FULL_SUPPORT, Judgement, judge
+from radrag.grounding.claims import FULL_SUPPORT, WEAK_SUPPORT, Judgement, judge
 from radrag.grounding.details import Details, details, gap
 from radrag.grounding.entailment import Judge, second_opinion
 from radrag.reports.vocabulary import NO_FINDING, related
@@ -185,16 +185,27 @@ def _strongest(judgements: Sequence[Judgement]) -> Judgement:
 
 
 def _settle(votes: Sequence[_Vote], claims: int) -> list[_Vote]:
-    """Keep, of each case and claim, only the votes on the side that the case takes as a whole."""
+    """Keep, of each case and claim, only the votes on the side that the case takes as a whole.
+
+    Weak support ("an opacity" for "edema") has a say on a claim only where nothing says more of it.
+    """
     kept: list[_Vote] = []
     for claim in range(max(claims, 1)):
         cases: dict[str, list[_Vote]] = {}
         for vote in votes:
             if vote.claim == claim:
                 cases.setdefault(vote.sentence.case_id, []).append(vote)
+        settled: list[_Vote] = []
         for of_case in cases.values():
             stand = _strongest([vote.judgement for vote in of_case]).relation
-            kept.extend(vote for vote in of_case if vote.judgement.relation is stand)
+            settled.extend(vote for vote in of_case if vote.judgement.relation is stand)
+        supports = [vote.judgement.strength for vote in settled if vote.judgement.relation is Relation.SUPPORTS]
+        least = WEAK_SUPPORT if max(supports, default=0.0) >= WEAK_SUPPORT else 0.0
+        kept.extend(
+            vote
+            for vote in settled
+            if vote.judgement.relation is Relation.CONTRADICTS or vote.judgement.strength >= least
+        )
     return kept
 
 

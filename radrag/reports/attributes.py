@@ -12,7 +12,7 @@ _BESIDE = frozenset(
     ["adjacent", "associated", "underlying", "overlying", "compressive", "represent", "representing", "reflecting"]
 )
 _PLACING = frozenset(["in", "at", "on", "within", "over", "overlying", "involving"])
-_APART = frozenset(["with", "a", "an", "also", "now"])
+_APART = frozenset(["with", "a", "an", "also", "now", "no", "without"])
 _OPENERS = frozenset(["a", "an", "the", "no", "with", "and", ".", ":", ")", ";"])
 _ADJECTIVES = 3
 """Words that may stand between "small," and what is small."""

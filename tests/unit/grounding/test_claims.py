@@ -30,6 +30,7 @@ SUPPORTS = [
     (effusion(side=Side.LEFT), effusion(side=Side.BILATERAL)),
     (effusion(N), effusion(N)),
     (effusion(N, side=Side.LEFT), effusion(N)),
+    (effusion(N), effusion(N, side=Side.BILATERAL)),
     (effusion(U), effusion(P)),
     (Finding("Lung Opacity"), Finding("Pneumonia")),
     (Finding("Pneumonia", N), Finding("Lung Opacity", N)),

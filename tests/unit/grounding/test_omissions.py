@@ -56,3 +56,18 @@ def test_a_finding_stated_in_another_wording_is_not_omitted():
     evidence = [sentence("Airspace disease.", "Airspace Disease", case="c:1")]
     assert find_omissions([drafted("Infiltration")], evidence, []) == ()
     assert find_omissions([drafted("Airspace Disease")], [], [image_finding("Infiltration", 0.9)]) == ()
+
+
+def test_a_critical_finding_is_an_omission_when_a_quarter_of_the_cases_state_it():
+    evidence = [sentence("Text.", "Pneumothorax", "Scoliosis", case="c:1")]
+    evidence += [sentence("Text.", case=f"c:{number}") for number in range(2, 5)]
+    assert [omission.label for omission in find_omissions([], evidence, [])] == ["Pneumothorax"]
+    fifth = sentence("Text.", case="c:5")
+    assert find_omissions([], [*evidence, fifth], []) == ()
+
+
+def test_an_omission_by_the_image_quotes_reports_that_use_another_word_for_it():
+    evidence = [sentence("Airspace disease.", "Airspace Disease", case="c:1"), sentence("Text.", case="c:2")]
+    evidence.append(sentence("Text.", case="c:3"))
+    found = find_omissions([], evidence, [image_finding("Infiltration", 0.9)])
+    assert [link.quote for link in found[0].links] == ["Airspace disease."]

@@ -4,8 +4,9 @@ from fakes import image_finding, sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radrag.domain import Finding, Polarity, Relation, Side, Status
+from radrag.domain import Finding, Polarity, Relation, Severity, Side, Status
 from radrag.grounding.verify import MAX_LINKS, Verifier
+from radrag.reports.findings import default_labeler
 
 LABELS = {
     "No pleural effusion.": (Finding("Pleural Effusion", Polarity.NEGATIVE, start=3, end=19),),
@@ -101,3 +102,50 @@ def test_every_case_is_linked_once_a_relation_up_to_a_bound(supports, contradict
     assert sum(link.relation is Relation.SUPPORTS for link in links) == min(supports, MAX_LINKS)
     assert sum(link.relation is Relation.CONTRADICTS for link in links) == min(contradictions, MAX_LINKS)
     assert len({(link.case_id, link.sentence, link.relation) for link in links}) == len(links)
+
+
+WORDS = ("no", "small", "left", "right", "pleural effusion", "pneumothorax", "cardiomegaly", "edema", "opacity", "with",
+         "and", "new", "azygos fissure", "5 mm", "upper lobe", ".")  # fmt: skip
+TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
+
+
+@given(TEXTS, st.lists(st.tuples(st.sampled_from(["c:1", "c:2", "c:3"]), TEXTS), max_size=5))
+def test_statuses_are_never_without_the_links_that_they_speak_of(text, reports):
+    labeler = default_labeler()
+    pool = [one for case, body in reports for one in labeler.label_section(case, "findings", body)]
+    checked = Verifier(labeler.label_text).verify([("findings", text)], pool)[0]
+    relations = {link.relation for link in checked.links}
+    if checked.status in (Status.SUPPORTED, Status.PARTIAL):
+        assert Relation.SUPPORTS in relations
+    if checked.status is Status.CONTRADICTED:
+        assert Relation.CONTRADICTS in relations
+    if checked.status is Status.UNSUPPORTED:
+        assert Relation.SUPPORTS not in relations
+    places = {(one.case_id, one.section, one.number, one.start, one.end, one.text) for one in pool}
+    for link in checked.links:
+        assert (link.case_id, link.section, link.sentence, link.start, link.end, link.quote) in places
+
+
+def test_weak_support_has_a_say_only_where_there_is_none_better():
+    opacity = [sentence("An opacity.", "Lung Opacity", case=f"c:{number}") for number in range(3)]
+    denied = sentence("No edema.", "no Edema", case="d:1")
+    stated = sentence("Edema.", "Edema", case="d:2")
+    said = Verifier(lambda _: (Finding("Edema"),))
+    alone = said.verify([("findings", "Edema.")], [*opacity, denied])[0]
+    assert alone.status is Status.PARTIAL
+    assert sum(link.relation is Relation.SUPPORTS for link in alone.links) == 3
+    beside = said.verify([("findings", "Edema.")], [*opacity, denied, stated])[0]
+    assert [link.quote for link in beside.links if link.relation is Relation.SUPPORTS] == ["Edema."]
+
+
+def test_a_differing_attribute_beats_support_in_part_within_one_report():
+    said = [
+        sentence("Mild edema.", Finding("Edema", severity=Severity.MILD)),
+        sentence("Edema.", "Edema", number=1),
+    ]
+    claim = Verifier(lambda _: (Finding("Edema", severity=Severity.SEVERE),))
+    assert claim.verify([("findings", "Severe edema.")], said)[0].status is Status.CONTRADICTED
+
+
+def test_nothing_written_is_supported_by_nothing():
+    assert verify("…", [sentence("—")]).status is Status.UNSUPPORTED
