@@ -14,6 +14,8 @@ from pathlib import Path
 from radrag.cli.demo import prepare, sample_radiograph
 from radrag.cli.inputs import read_one_study
 from radrag.drafting import look
+from radrag.generation.base import GenerationRequest
+from radrag.grounding.omissions import find_omissions
 from radrag.retrieval.query import query_from_image
 from radrag.settings import load_settings
 from radrag.workspace import Workspace
@@ -44,13 +46,16 @@ def main() -> None:
         report = [(sentence.section, sentence.text) for sentence in draft.sentences]
         sentences = workspace.store.sentences([hit.case_id for hit in draft.hits])
         evidence = [sentence for hit in draft.hits for sentence in sentences[hit.case_id]]
+        request = GenerationRequest(findings, draft.hits[: workspace.settings.hits], tuple(evidence))
         stages = {
             "read and display the DICOM file": lambda: read_one_study(path, salt=salt),
             "encode the image": lambda: look(workspace.image_encoder, study),
             "retrieve 20 cases": lambda: workspace.retriever.search(query, 20),
             "  of it: encode the query text": lambda: workspace.text_encoder.encode([query.text]),
             "read their sentences": lambda: workspace.store.sentences([hit.case_id for hit in draft.hits]),
+            "plan and write": lambda: workspace.generator.generate(request),
             "verify the sentences": lambda: workspace.verifier.verify(report, evidence, findings),
+            "list what is left out": lambda: find_omissions(draft.sentences, evidence, findings),
             "whole draft, file to checked report": lambda: workspace.drafter.draft(read_one_study(path, salt=salt)),
         }
         for name, call in stages.items():

@@ -13,8 +13,9 @@ from radrag.dicom.geometry import Geometry
 from radrag.dicom.read import LoadedStudy
 from radrag.domain import PRIOR, Case, DraftWarning, Finding, Side, Status, Study, StudyImage, View
 from radrag.drafting import Drafter, combine
-from radrag.errors import RefusalCode, RestrictedData, StudyRefused, UsageError
+from radrag.errors import GenerationCode, GenerationError, RefusalCode, RestrictedData, StudyRefused, UsageError
 from radrag.generation.base import GeneratedReport, GeneratedSentence, GeneratorCard
+from radrag.generation.compose import ComposeGenerator
 from radrag.grounding.verify import Verifier
 from radrag.reports.findings import default_labeler
 from radrag.reports.screening import is_comparison
@@ -171,12 +172,80 @@ def test_a_draft_in_which_nothing_stands_is_empty_and_says_why():
     assert "none of the 2" in drafted.warnings[0].message
 
 
-class TestPrior:
-    PRIOR = {"findings": "Large left pleural effusion. No nodule."}
+class TestBadInput:
+    """Each ends as a draft that says what is wrong with it, or as an error with a code; never as report text."""
 
-    def drafted(self, *texts, sections=PRIOR, **parts):
-        drafter = make(Generator(*texts), NoTerms(), **parts)
-        return drafter.draft(study(View.PA), prior=drafter.prior(sections=sections)), drafter
+    @pytest.fixture
+    def composed(self):
+        def drafted(evidence, *image, of=None):
+            drafter = make(ComposeGenerator(), NoTerms())
+            drafter._encoder = Encoder(*(image or (image_finding("Pleural Effusion", 0.9),)))
+            drafter._retriever = SimpleNamespace(
+                manifest=Retriever.manifest,
+                search=lambda query, k: tuple(hit(case, rank) for rank, case in enumerate(evidence, start=1)),
+            )
+            drafter._sentences_of = lambda cases: {case: evidence.get(case, ()) for case in cases}
+            drafter._rounds = 0
+            return drafter.draft(of or study(View.PA))
+
+        return drafted
+
+    def test_no_case_at_all(self, composed):
+        drafted = composed({})
+        assert drafted.sentences == ()
+        assert [omission.label for omission in drafted.omissions] == ["Pleural Effusion"]
+        assert "no case was retrieved" in dict((one.code, one.message) for one in drafted.warnings)["abstained"]
+
+    def test_cases_that_say_nothing_of_the_image(self, composed):
+        drafted = composed({"c:1": (sentence("Trachea midline.", case="c:1"),)})
+        assert codes(drafted) == ["abstained"]
+        assert "none of the 1 retrieved reports" in drafted.warnings[0].message
+
+    def test_evidence_that_only_contradicts_the_image(self, composed):
+        drafted = composed(
+            {f"c:{i}": (sentence("No effusion.", "no Pleural Effusion", case=f"c:{i}"),) for i in (1, 2)}
+        )
+        assert [one.text for one in drafted.sentences if one.status is Status.SUPPORTED] == []
+        assert [omission.label for omission in drafted.omissions] == ["Pleural Effusion"]
+
+    def test_a_report_of_20_000_words(self, composed):
+        words = "Mild left effusion is seen at the base. " * 2500
+        text = sentence(words, "Pleural Effusion", case="c:1")
+        drafted = composed({"c:1": (text, sentence("Effusion.", "Pleural Effusion", case="c:1", number=1))})
+        assert max(len(one.text) for one in drafted.sentences) < 300
+
+    @pytest.mark.parametrize(
+        "indication", ["", "Тупая боль в груди 😀", "胸痛", "MRN 1234567, Dr. Adams asks", "a " * 9000]
+    )
+    def test_any_indication(self, composed, indication):
+        evidence = {"c:1": (sentence("Effusion.", "Pleural Effusion", case="c:1"),)}
+        drafted = composed(evidence, of=study(View.PA, indication=indication))
+        assert [one.text for one in drafted.sentences if one.section == "findings"] == ["There is a pleural effusion."]
+
+    def test_a_generator_that_fails_gives_its_code_and_no_draft(self):
+        class Failing(Generator):
+            def generate(self, request):
+                raise GenerationError(GenerationCode.TIMED_OUT, "The server did not answer.")
+
+        with pytest.raises(GenerationError) as error:
+            make(Failing(), NoTerms()).draft(study(View.PA))
+        assert error.value.code == "timed_out"
+
+    def test_a_rewrite_that_fails_drops_the_sentence_and_says_why(self):
+        class Failing(Generator):
+            def rewrite(self, request, task):
+                raise GenerationError(GenerationCode.EMPTY, "The model answered nothing.")
+
+        drafted = make(Failing("There is a pleural effusion.", "There is a fracture."), NoTerms()).draft(study(View.PA))
+        assert [one.text for one in drafted.sentences] == ["There is a pleural effusion."]
+        assert [one["failure"] for one in drafted.provenance["revisions"]] == ["empty_output"]
+
+
+class TestPrior:
+    def drafted(self, *texts):
+        drafter = make(Generator(*texts), NoTerms())
+        prior = drafter.prior(sections={"findings": "Large left pleural effusion. No nodule."})
+        return drafter.draft(study(View.PA), prior=prior), drafter
 
     def test_a_comparison_stands_when_prior_and_evidence_carry_it_and_quotes_the_prior(self):
         drafted, drafter = self.drafted("There is again a pleural effusion.")
