@@ -71,6 +71,8 @@ class ModelGenerator:
     def generate(self, request: GenerationRequest) -> GeneratedReport:
         """Write a report along the plan; empty, without asking the model, when there is nothing to say.
 
+        Where the prompt is too long for the model, the example reports are left out of it.
+
         Raises:
             GenerationError: the model failed, or answered nothing of use twice.
         """
@@ -80,7 +82,13 @@ class ModelGenerator:
         prompt = report_prompt(request, plan)
         if not prompt.evidence:
             return GeneratedReport(())
-        return self._asked(prompt, SECTIONS, request)
+        try:
+            return self._asked(prompt, SECTIONS, request)
+        except GenerationError as error:
+            shorter = report_prompt(request, plan, examples=0)
+            if error.code != GenerationCode.PROMPT_TOO_LONG or shorter == prompt:
+                raise
+        return self._asked(shorter, SECTIONS, request)
 
     def rewrite(self, request: GenerationRequest, task: RewriteTask) -> GeneratedReport:
         """Write one sentence anew; empty where no evidence is fit to be shown or the model drops it.

@@ -87,9 +87,13 @@ class Prompt:
         return f"{self.system}\n\n{self.user}"
 
 
-def report_prompt(request: GenerationRequest, plan: Plan) -> Prompt:
-    """Return the prompt for a whole report; without evidence where none may be shown for any statement."""
-    evidence = _numbered(request, plan)
+def report_prompt(request: GenerationRequest, plan: Plan, *, examples: int = EXAMPLES) -> Prompt:
+    """Return the prompt for a whole report; without evidence where none may be shown for any statement.
+
+    Args:
+        examples: retrieved reports that are shown whole, at most; 0 for what the plan rests on alone.
+    """
+    evidence = _numbered(request, plan, examples)
     number = {_key(sentence): place for place, sentence in enumerate(evidence, start=1)}
     planned = [
         {
@@ -149,12 +153,12 @@ def _indication(text: str) -> str:
     return without_identifiers(" ".join(part for part in parts if not _NAME.search(part)))
 
 
-def _numbered(request: GenerationRequest, plan: Plan) -> tuple[Sentence, ...]:
+def _numbered(request: GenerationRequest, plan: Plan, examples: int) -> tuple[Sentence, ...]:
     """Return the evidence that is shown: what the plan rests on, the prior report, then the first hits whole."""
     planned = [one for statement in plan.statements for one in _shown(statement.sources)[:PER_STATEMENT]]
-    first = {hit.case_id for hit in request.hits[:EXAMPLES]}
-    examples = [sentence for sentence in request.evidence if sentence.case_id in first]
-    return _shown([*planned, *request.prior, *examples])
+    first = {hit.case_id for hit in request.hits[:examples]}
+    shown_whole = [sentence for sentence in request.evidence if sentence.case_id in first]
+    return _shown([*planned, *request.prior, *shown_whole])
 
 
 def _shown(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
