@@ -117,6 +117,7 @@ class ImageEncoderContract:
             (IMAGE.astype(np.float64), "dtype float64"),
             ((IMAGE * 255).astype(np.uint8), "dtype uint8"),
             (IMAGE[None], r"shape \[1, 97, 120\]"),
+            (np.stack([IMAGE] * 3, axis=2), r"shape \[97, 120, 3\]"),
             (IMAGE[:1], r"shape \[1, 120\]"),
             (IMAGE[:0], r"shape \[0, 120\]"),
             (IMAGE * 255, "not in"),
