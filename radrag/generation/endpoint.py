@@ -8,7 +8,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +56,13 @@ class EndpointModel:
         max_tokens: of an answer.
         temperature: 0 for the likeliest words; the seed matters above 0.
         sends_pictures: whether the model sees; pictures go as PNG of at most 1,024 pixels a side, without metadata.
-        anywhere: whether the server may be behind a public address; by https only.
+        anywhere: whether requests may leave the user's own network: to a server behind a public address (by https
+            only), or to one of Ollama's ``-cloud`` models, which a local Ollama sends on.
         certificates: PEM file of the authorities to trust for https; None for those of the system.
         cancelled: asked often while waiting; True ends the request, and closes the connection so that the server stops.
 
     Raises:
-        UsageError: the address is not an http(s) one, or a value cannot be meant.
+        UsageError: the address is not an http(s) one, a value cannot be meant, or the model is elsewhere.
     """
 
     def __init__(
@@ -84,6 +85,11 @@ class EndpointModel:
             raise UsageError("The server's model has no name.", hint="Name one that the server offers.")
         if timeout <= 0 or patience <= 0 or retries < 0 or max_tokens < 1 or not 0 <= temperature <= 2:
             raise UsageError("A limit of the model server is not a number that can be meant.")
+        if model.strip().endswith(("-cloud", ":cloud")) and not anywhere:
+            raise UsageError(
+                "Ollama passes requests for such a model on to the internet, so nothing is sent to it.",
+                hint="Name a model that runs on the server itself.",
+            )
         if key and not (key.isascii() and key.isprintable()):
             raise UsageError("The server's key holds characters that no key has.", hint="Look for a line break in it.")
         if certificates is not None and not certificates.is_file():
@@ -154,7 +160,7 @@ class EndpointModel:
         )
 
     def check(self) -> Offer:
-        """Ask the server for its models.
+        """Ask the server once for its models.
 
         Raises:
             UsageError: the server is not on the user's own network.
@@ -162,7 +168,7 @@ class EndpointModel:
         """
         until = time.monotonic() + min(self._timeout, self._connection.patience)
         try:
-            models = self._connection.request("GET", "/models", _read_models, until)
+            models = replace(self._connection, retries=0).request("GET", "/models", _read_models, until)
         except Rejected:
             raise bad_reply("it refuses to list its models") from None
         return Offer(models, self._model in models)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from email.utils import format_datetime
 
 import pytest
 from chat_server import MODEL, Answer, ChatServer, chunk, streamed
+from support import missing
 
 from radrag.errors import GenerationCode, GenerationError, UsageError
 from radrag.generation import connection, own_network
@@ -78,7 +80,7 @@ def test_the_pause_that_a_server_asks_for_is_kept_or_given_up_at_once(server, af
         assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("after", ["soon", "-1", "", "²"])
+@pytest.mark.parametrize("after", ["soon", "-1", "", "²", "Mon, 01 Jan 0001 00:00:00 +2300"])
 def test_a_pause_that_cannot_be_read_is_ours_to_choose(server, after):
     header = {"Retry-After": after.encode().decode("latin-1")}
     server.answers = [Answer(status=429, headers=header), Answer(streamed("yes"))]
@@ -246,6 +248,8 @@ def test_several_threads_may_ask_at_once(server):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for models.example, its key and itself as the authority, in one PEM file."""
+    if shutil.which("openssl") is None:
+        missing("the program openssl")
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
         [
