@@ -18,16 +18,21 @@ from radrag.reports.wordings import report_names
 def says_of(label: str, polarity: Polarity, prior: Iterable[Sentence]) -> tuple[Sentence, ...]:
     """Return the sentences of a prior report that state, or deny, a label under any of its names.
 
-    A more specific finding states the label too, the denial of a more general one denies it.
+    A more specific finding states the label too, the denial of a more general one denies it. That holds for the label
+    alone and not for its other names: a nodule is an opacity, and no infiltrate.
     """
-    names = set(report_names(label))
-    around = descendants if polarity is Polarity.POSITIVE else ancestors
-    wanted = names | {other for name in names for other in around(name)}
+    wanted = _saying(label, polarity)
     return tuple(
         sentence
         for sentence in prior
         if any(finding.label in wanted and finding.polarity is polarity for finding in sentence.findings)
     )
+
+
+def _saying(label: str, polarity: Polarity) -> frozenset[str]:
+    """Return the labels of which a statement, or a denial, speaks of a label."""
+    around = descendants if polarity is Polarity.POSITIVE else ancestors
+    return frozenset({*report_names(label), *around(label)})
 
 
 def compared(
@@ -51,8 +56,12 @@ def gone(
     seen = list(image_findings)
     there = {name for one in seen if one.positive for name in report_names(one.label)}
     there |= {parent for label in there for parent in ancestors(label)}
+    said: set[str] = set()
     for label in sorted({one.label for one in seen if one.trained and not one.positive}, key=report_order):
         stated = says_of(label, Polarity.POSITIVE, prior)
-        if stated and label not in there and label != NO_FINDING:
+        named = {one.label for sentence in stated for one in sentence.findings if one.polarity is Polarity.POSITIVE}
+        named &= _saying(label, Polarity.POSITIVE)
+        if named - there - said and label not in there and label != NO_FINDING:
             found.append((label, no_longer(label), stated))
+            said |= named  # "airspace disease" is gone once, though two labels of an encoder mean it
     return found
