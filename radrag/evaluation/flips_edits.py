@@ -119,7 +119,7 @@ _THERE_IS = re.compile(r"^There (is|are) (?:an? |some )?(?=[a-z])", re.I)
 _SEEN = re.compile(r"\b(is|are) (seen|identified|noted|present|visualized)(?=\W*$)", re.I)
 _NOT_THE_FINDING = re.compile(
     r"^There (?:is|are) (?:an? |some )?(?:[\w-]+ )?"
-    r"(?:changes?|aeration|appearance|improve\w+|increas\w+|decreas\w+|interval)",
+    r"(?:changes?|other|additional|aeration|appearance|improve\w+|increas\w+|decreas\w+|interval)",
     re.I,
 )
 

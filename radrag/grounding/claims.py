@@ -48,8 +48,7 @@ def judge(claim: Finding, evidence: Finding) -> Judgement | None:
         return None
     sides = _side_overlap(claim, evidence)
     if base.relation is Relation.CONTRADICTS:
-        # "No left effusion" says nothing of a right one, "no large effusion" nothing of a small one.
-        return base if sides and not _beyond_denial(claim, evidence) else None
+        return base if _within_denial(claim, evidence) else None
     if claim.polarity is Polarity.NEGATIVE:
         if not sides:
             return None
@@ -112,10 +111,19 @@ def _denies_less(claim: Finding, evidence: Finding) -> bool:
     )
 
 
-def _beyond_denial(claim: Finding, evidence: Finding) -> bool:
-    """Whether one denies a size that the other, which states the finding, does not reach."""
+def _within_denial(claim: Finding, evidence: Finding) -> bool:
+    """Whether one denies just what the other states.
+
+    "No left effusion" says nothing of an effusion on the right or of one without a side, "no large effusion" nothing
+    of one that may be small, "the bases are clear" nothing of an opacity elsewhere.
+    """
     denied, stated = (claim, evidence) if claim.polarity is Polarity.NEGATIVE else (evidence, claim)
-    return Severity.NONE not in (denied.severity, stated.severity) and _LEVEL[stated.severity] < _LEVEL[denied.severity]
+    if denied.side in (Side.LEFT, Side.RIGHT) and stated.side not in (denied.side, Side.BILATERAL):
+        return False
+    if _LEVEL.get(denied.severity, 0) > 1 and _LEVEL.get(stated.severity, 0) < _LEVEL[denied.severity]:
+        return False
+    place = zones(denied.location)
+    return not place or bool(place & zones(stated.location))
 
 
 def _judge_attributes(claim: Finding, evidence: Finding, strength: float) -> Judgement:

@@ -18,6 +18,9 @@ _BREAKS = scope.FINITE | {";", "with", "without", "but"}  # between a state and 
 _APART = frozenset({"with", ";"})
 _RESUMES = frozenset({"but", "although", "though", "yet", ","})
 _OTHER = frozenset({"other", "additional", "further", "new", "interval", "else"})
+_REST = frozenset({"otherwise", "remaining", "remainder", "rest"})
+_BROAD = frozenset({"Lung Opacity", NO_FINDING})
+_MORE = (["other"], ["additional"])
 _EXCEPTIONS = frozenset({"except", "other", "aside", "apart", "with"})
 _ALTERNATIVE = frozenset({"or", "versus", "vs"})
 _LEADS_ON = frozenset({"of", "to", "suggesting", "suggestive", "consistent", "such"})
@@ -82,7 +85,17 @@ def _of_clause(tagged: Tagged, clause: tuple[int, int], subject: list[Tag]) -> l
         said = scope.polarity(tagged, term, clause)
         core = (term.start, term.end)
         found.extend(Mention(label, said, *core, clause, core) for label in term.value.split("|"))
-    return found
+    return [mention for mention in found if not _of_the_rest(tagged, mention)]
+
+
+def _of_the_rest(tagged: Tagged, mention: Mention) -> bool:
+    """Whether it is denied beside what was named: "no other infiltrate" and "otherwise clear" do not say of what."""
+    start, end = mention.clause
+    if mention.label in _BROAD and (mention.label == NO_FINDING or mention.polarity is Polarity.NEGATIVE):
+        return not _REST.isdisjoint(tagged.words[start:end])
+    words = tagged.words[start : mention.core[0]]
+    cue = max((n for n, word in enumerate(words) if word in {"no", "without"}), default=None)
+    return mention.polarity is Polarity.NEGATIVE and cue is not None and words[cue + 1 : cue + 2] in _MORE
 
 
 def _parts_of(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) -> list[Tag]:

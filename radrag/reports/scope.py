@@ -113,6 +113,7 @@ def reach(tagged: Tagged, cue: tuple[int, int], end: int, *, doubt: bool = False
     narrow = doubt and " ".join(words[cue[0] : cue[1]]) in ADJECTIVES_OF_DOUBT
     seen_or = predicate = False
     removes = words[cue[0]] in {"removal", "resolution", "clearing", "disappearance"}
+    listed = doubt and words[cue[1] - 1] in {"include", "includes", "including"}  # what follows is all in doubt
     for n in range(cue[1], end):
         word = words[n]
         if removes and word not in FINITE and word not in _BARE_LIST_ENDS:
@@ -133,7 +134,7 @@ def reach(tagged: Tagged, cue: tuple[int, int], end: int, *, doubt: bool = False
             affirms = _affirms(tagged, n + 1, end)
             if narrow and not more:
                 return n
-            if affirms and (not more or seen_or or affirms == "state"):
+            if affirms and not listed and (not more or seen_or or affirms == "state"):
                 return n
             if (predicate or (seen_or and word == ",")) and not more:
                 return n

@@ -76,6 +76,11 @@ SILENT = [
     (effusion(side=Side.RIGHT), effusion(N, side=Side.LEFT)),
     (effusion(N, severity=Severity.SEVERE), effusion(severity=Severity.MILD)),
     (effusion(severity=Severity.MILD), effusion(N, severity=Severity.SEVERE)),
+    (effusion(), effusion(N, side=Side.LEFT)),
+    (effusion(N, side=Side.LEFT), effusion()),
+    (effusion(), effusion(N, severity=Severity.SEVERE)),
+    (Finding("Lung Opacity"), Finding("Lung Opacity", N, location="base")),
+    (Finding("Nodule", location="right upper lobe"), Finding("Lung Opacity", N, location="left base")),
     (Finding("No Finding"), Finding("Scoliosis")),
     (Finding("No Finding"), effusion(N)),
 ]
