@@ -26,6 +26,7 @@ from radrag.generation.comparing import says_of
 from radrag.generation.phrases import statement
 from radrag.grounding.verify import Label, Verifier, link_to
 from radrag.reports.screening import without_comparison
+from radrag.reports.sections import BODY
 from radrag.reports.vocabulary import NO_FINDING
 
 IMAGE_SECTION = "image findings"
@@ -38,7 +39,7 @@ class Prior:
 
     Attributes:
         sections: section name → text, to which the links' offsets belong.
-        sentences: their labelled sentences, of case :data:`radrag.domain.PRIOR`.
+        sentences: labelled sentences of findings, impression and images, of case :data:`radrag.domain.PRIOR`.
         pixel_sha256: of the earlier images, where some were given.
     """
 
@@ -62,7 +63,9 @@ def prior_of(
     texts = dict(sections)
     if image_findings:
         texts[IMAGE_SECTION] = _in_words(image_findings)
-    sentences = tuple(one for name, text in texts.items() for one in label(PRIOR, name, text))
+    # An indication or history names what was asked or known, not what that study showed.
+    said = [(name, texts[name]) for name in (*BODY, IMAGE_SECTION) if name in texts]
+    sentences = tuple(one for name, text in said for one in label(PRIOR, name, text))
     return Prior(texts, sentences, tuple(pixel_sha256))
 
 
@@ -124,10 +127,11 @@ def _against_prior(claim: Finding, prior: Sequence[Sentence]) -> list[EvidenceLi
     """Return the links of one claim to the prior: what it needs there, and what speaks against it."""
     stated = says_of(claim.label, Polarity.POSITIVE, prior)
     denied = says_of(claim.label, Polarity.NEGATIVE, prior)
-    if claim.change is Change.NEW:
-        support, against = denied, stated
-    else:  # again, worse, better, and a denial ("no longer"): it was there
-        support, against = stated, denied
+    support, against = stated, denied  # again, worse, better, and "no longer": it was there
+    if claim.polarity is Polarity.NEGATIVE and claim.change is Change.NEW:
+        support, against = (*denied, *stated), ()  # "no new effusion" goes with an old one as with none
+    elif claim.change is Change.NEW or (claim.polarity is Polarity.NEGATIVE and claim.change is Change.STABLE):
+        support, against = denied, stated  # new, "still no": it was not there
     if support:
         return [link_to(sentence, Relation.SUPPORTS, 1.0) for sentence in support]
     return [link_to(sentence, Relation.CONTRADICTS, 1.0) for sentence in against]

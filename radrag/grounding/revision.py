@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from radrag.domain import PRIOR, DraftSentence, Polarity, Relation, Sentence, Status
-from radrag.errors import GenerationError
+from radrag.errors import GenerationCode, GenerationError
 from radrag.generation.base import GeneratedReport, RewriteTask
 
 ROUNDS = 2
@@ -93,7 +93,11 @@ def is_kept(sentence: DraftSentence) -> bool:
 
 
 def revise(sentences: Sequence[DraftSentence], tools: Tools, *, rounds: int = ROUNDS) -> Revised:
-    """Rewrite what may not stand, at most ``rounds`` times, then drop what is left of it."""
+    """Rewrite what may not stand, at most ``rounds`` times, then drop what is left of it.
+
+    Raises:
+        GenerationError: ``cancelled``. Any other failure drops the sentence that was to be rewritten.
+    """
     current = list(sentences)
     revisions: list[Revision] = []
     reports: list[GeneratedReport] = []
@@ -108,6 +112,8 @@ def revise(sentences: Sequence[DraftSentence], tools: Tools, *, rounds: int = RO
                 try:
                     written = _rewritten(sentence, tools)
                 except GenerationError as error:
+                    if error.code == GenerationCode.CANCELLED:
+                        raise
                     failure = error.code
                 reports.append(written)
             said = {one.text.casefold() for one in (*following, *current)}

@@ -86,7 +86,8 @@ def revision_warnings(revised: Revised, compared: int) -> list[DraftWarning]:
     dropped = sum(not one.after for one in revised.revisions)
     if dropped:
         found.append(DraftWarning("claim_dropped", f"{dropped} sentence(s) were dropped: nothing carries them."))
-    rewritten = sum(bool(one.after) for one in revised.revisions)
+    again = {(one.round, one.before) for one in revised.revisions}
+    rewritten = sum(bool(one.after) and (one.round + 1, one.after) not in again for one in revised.revisions)
     if rewritten:
         found.append(DraftWarning("rewritten", f"{rewritten} sentence(s) were written anew by the evidence."))
     return found
