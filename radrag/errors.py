@@ -15,7 +15,7 @@
     ├── BadIndex           an index is missing, damaged or made by another encoder
     ├── StoreError            the database is unreachable, of another version or refuses the write
     ├── GenerationError       a generator failed (``code``); its text is never used as a report
-    └── ReviewError           a review step that the draft's state does not allow
+    └── ReviewError           a review step that the draft's state does not allow (``code``)
 
 A message says what was wrong, where, and what to do. Messages never carry patient names, ids or dates.
 """
@@ -201,7 +201,29 @@ class GenerationError(RadragError):
         self.code = code.value
 
 
-class ReviewError(RadragError):
-    """A review step that the draft's state does not allow."""
+class ReviewCode(StrEnum):
+    """Why a review step is not done. Values are stable: scripts and screens match on them."""
 
-    code = "review"
+    CHANGED = "changed"  # another reader was faster
+    SIGNED = "signed"  # the report is final: only an addendum or a correction may follow
+    NOT_FINAL = "not_final"
+    NOT_ALLOWED = "not_allowed"  # not with this role
+    PENDING = "pending"  # sentences wait for a decision
+    NOT_ATTESTED = "not_attested"
+    NOT_ACKNOWLEDGED = "not_acknowledged"  # a critical finding was passed on to nobody
+    NO_SUCH_SENTENCE = "no_such_sentence"
+    NO_TEXT = "no_text"
+    NO_REASON = "no_reason"
+    NOT_IN_BULK = "not_in_bulk"
+
+
+class ReviewError(RadragError):
+    """A review step that the draft's state, or the reader's role, does not allow.
+
+    Attributes:
+        code: the :class:`ReviewCode`, as a string.
+    """
+
+    def __init__(self, code: ReviewCode, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code.value

@@ -29,6 +29,7 @@ COMMANDS = {
     "search": "Find cases like an image, a text, or both.",
     "models": "List, show, pull and verify models.",
     "eval": "Score parts of radrag against references and trivial baselines.",
+    "audit": "Check that drafts, decisions and the audit log are as they were written.",
     "review": "Open the review screen in a browser.",
     "doctor": "Show what is installed, reachable or broken, and how to mend it.",
 }

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import getpass
 import socket
+from dataclasses import replace
 from typing import Self
 
 from sqlalchemy import func, select
 
 from radrag.domain import Case, Draft, StudyImage
-from radrag.store import audit_log, drafts
+from radrag.store import audit_log, drafts, reviews
 from radrag.store.corpora import Corpora
 from radrag.store.engine import Database, connect
 from radrag.store.migrations import upgrade
 from radrag.store.tables import DraftRow
-from radrag.store.values import AuditEntry, AuditEvent, DraftSummary
+from radrag.store.values import AuditEntry, AuditEvent, DraftSummary, ReviewEvent
 
 
 class Store(Corpora):
@@ -136,6 +137,40 @@ class Store(Corpora):
         payload = {"draft_id": draft_id, "cases": list(found)}
         self.record(self._event("evidence.read", payload, draft.study.patient_key))
         return found
+
+    # Reviews
+
+    def review_events(self, draft_id: str) -> list[ReviewEvent]:
+        """Return what was done to a draft, oldest first; nothing for an unknown one."""
+        with self._database.reading() as session:
+            return reviews.events(session, draft_id)
+
+    def add_review_event(self, draft_id: str, event: ReviewEvent, *, status: str) -> None:
+        """Keep one act on a draft and put it on record, both or neither.
+
+        Args:
+            status: what the draft's status becomes.
+
+        Raises:
+            StoreError: there is no such draft, or the payload is not JSON.
+            ReviewError: ``changed``: another event was faster.
+        """
+        with self._database.writing() as session:
+            audit_log.lock(session)  # before the look at the version: two readers of one draft take turns
+            patient_key = reviews.add(session, draft_id, event, status)
+            payload = {
+                "draft_id": draft_id,
+                "version": event.version,
+                "role": event.role,
+                "event_sha256": reviews.event_sha256(draft_id, event),
+            }
+            made = self._event(reviews.PREFIX + event.act, payload, patient_key)
+            audit_log.append(session, replace(made, who=event.who))
+
+    def altered_review_events(self) -> list[tuple[str, int]]:
+        """Return (draft id, version) of acts on drafts that are not as the audit log recorded them, or are missing."""
+        with self._database.reading() as session:
+            return reviews.altered(session)
 
     # Audit log
 

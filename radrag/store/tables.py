@@ -311,6 +311,20 @@ class TranscriptRow(Base):
     text: Mapped[str]
 
 
+class ReviewEventRow(Base):
+    """One act of a reader on a draft; ``position`` is its version. Rows are only ever added."""
+
+    __tablename__ = "review_events"
+
+    draft_pk: Mapped[int] = owner("drafts")
+    position: Mapped[int] = key_position()
+    at: Mapped[str]
+    who: Mapped[str]
+    role: Mapped[str]
+    act: Mapped[str]
+    payload: Mapped[Any] = mapped_column(JsonText)
+
+
 class AuditRow(Base):
     """One event of the audit log; ``hash`` covers the row and ``previous``, the hash of the row before."""
 

@@ -134,6 +134,27 @@ class DraftSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewEvent:
+    """One act of one person on one draft; never changed once kept.
+
+    Attributes:
+        version: 1 for the first of a draft; each follows the one before.
+        at: ISO 8601 UTC with microseconds.
+        who: the account's name.
+        role: what the person might do (:class:`radrag.review.values.Role`).
+        act: what was done (:class:`radrag.review.values.Act`).
+        payload: JSON values; what they are depends on the act.
+    """
+
+    version: int
+    at: str
+    who: str
+    role: str
+    act: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """Something to be put on record (fields after DICOM PS3.15 A.5: who, what, where from, whose record).
 

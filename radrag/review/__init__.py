@@ -1,0 +1,1 @@
+"""A draft in a reader's hands: decisions, signature, addenda."""

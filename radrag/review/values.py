@@ -1,0 +1,202 @@
+"""The values of a review: what may be done by whom, and the state that all acts together come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from radrag.domain import (
+    Change,
+    DraftSentence,
+    EvidenceLink,
+    Finding,
+    Polarity,
+    Relation,
+    Severity,
+    Side,
+    Status,
+)
+
+
+class Act(StrEnum):
+    """What a reader does."""
+
+    ACCEPT = "accept"
+    EDIT = "edit"
+    REJECT = "reject"
+    REOPEN = "reopen"
+    ADD = "add"
+    MOVE = "move"
+    ACKNOWLEDGE = "acknowledge"
+    MARK_PRELIMINARY = "mark_preliminary"
+    SIGN = "sign"
+    ADDENDUM = "addendum"
+    CORRECT = "correct"
+
+
+class Decision(StrEnum):
+    """What became of one sentence."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    EDITED = "edited"
+    REJECTED = "rejected"
+    ADDED = "added"
+
+
+class State(StrEnum):
+    """Where a report stands (FHIR's DiagnosticReport.status without those that radrag has no use for)."""
+
+    DRAFT = "draft"
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    ADDENDED = "appended"
+    CORRECTED = "corrected"
+
+    @property
+    def signed(self) -> bool:
+        """Whether a named reader answers for it."""
+        return self in (State.FINAL, State.ADDENDED, State.CORRECTED)
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    READER = "reader"
+    TRAINEE = "trainee"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+class Reason(StrEnum):
+    """Why a sentence is rejected."""
+
+    NOT_SEEN = "not_seen"
+    WRONG_SIDE = "wrong_side"
+    WRONG_PLACE = "wrong_place"
+    WRONG_DEGREE = "wrong_degree"
+    COMPARES = "compares"
+    REPEATS = "repeats"
+    IRRELEVANT = "irrelevant"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sentence under review.
+
+    Attributes:
+        key: names it for good: ``d3`` is the draft's fourth sentence, ``a7`` was added by event 7.
+        text: as it would stand in the report.
+        drafted: the draft's words; empty where a reader added it.
+        checked: what the evidence says of ``text``.
+        decision: what became of it.
+        source: ``draft``, ``reader``, or ``omission:LABEL``.
+        reason: why it was rejected; a :class:`Reason`, or empty.
+        note: the reader's own words on it.
+    """
+
+    key: str
+    section: str
+    text: str
+    checked: DraftSentence
+    decision: Decision = Decision.PENDING
+    drafted: str = ""
+    source: str = "draft"
+    reason: str = ""
+    note: str = ""
+
+    @property
+    def stands(self) -> bool:
+        """Whether it belongs to the report as decided so far."""
+        return self.decision not in (Decision.PENDING, Decision.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A critical result that was passed on: of what, to whom, how, by whom and when."""
+
+    label: str
+    to: str
+    how: str
+    who: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A version of the report that a person answers for.
+
+    Attributes:
+        state: what the report became.
+        text: section name → text of the report, as signed.
+        added: the text of an addendum; for a correction, why.
+    """
+
+    version: int
+    at: str
+    who: str
+    state: State
+    text: Mapping[str, str]
+    added: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A draft and everything that was decided on it.
+
+    Attributes:
+        version: of the last event; 0 before the first.
+        items: in reading order.
+        signatures: oldest first; the last one holds the report that counts.
+    """
+
+    draft_id: str
+    version: int
+    items: tuple[Item, ...]
+    state: State = State.DRAFT
+    acknowledged: tuple[Acknowledgement, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+
+    @property
+    def pending(self) -> tuple[Item, ...]:
+        """Sentences that wait for a decision."""
+        return tuple(item for item in self.items if item.decision is Decision.PENDING)
+
+    def text(self) -> dict[str, str]:
+        """Return section name → text of what stands, in reading order."""
+        sections: dict[str, list[str]] = {}
+        for item in self.items:
+            if item.stands:
+                sections.setdefault(item.section, []).append(item.text)
+        return {name: " ".join(sentences) for name, sentences in sections.items()}
+
+
+def sentence_to_plain(sentence: DraftSentence) -> dict[str, Any]:
+    """Return a checked sentence as JSON values, to be kept with the event that made it."""
+    return asdict(sentence)
+
+
+def sentence_from_plain(values: Mapping[str, Any]) -> DraftSentence:
+    """Return the sentence that :func:`sentence_to_plain` put into plain values."""
+    return DraftSentence(
+        section=values["section"],
+        text=values["text"],
+        status=Status(values["status"]),
+        findings=tuple(
+            Finding(
+                **{
+                    **one,
+                    "polarity": Polarity(one["polarity"]),
+                    "side": Side(one["side"]),
+                    "severity": Severity(one["severity"]),
+                    "change": Change(one["change"]),
+                }
+            )
+            for one in values["findings"]
+        ),
+        links=tuple(EvidenceLink(**{**one, "relation": Relation(one["relation"])}) for one in values["links"]),
+        image_findings=tuple(values["image_findings"]),
+    )

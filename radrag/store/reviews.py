@@ -1,0 +1,75 @@
+"""What readers did to drafts: events that are only ever added, each with a row in the audit log that holds its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from radrag.errors import ReviewCode, ReviewError, StoreError
+from radrag.store.canonical import json_value, sha256
+from radrag.store.tables import AuditRow, DraftRow, ReviewEventRow
+from radrag.store.values import ReviewEvent
+
+PREFIX = "review."
+"""What acts on reports are called in the audit log begins so."""
+
+
+def events(session: Session, draft_id: str) -> list[ReviewEvent]:
+    """Return the events of a draft, oldest first; none for an unknown one."""
+    rows = session.execute(
+        select(ReviewEventRow.__table__)
+        .join(DraftRow, DraftRow.id == ReviewEventRow.draft_pk)
+        .where(DraftRow.draft_id == draft_id)
+        .order_by(ReviewEventRow.position)
+    )
+    return [ReviewEvent(row.position, row.at, row.who, row.role, row.act, row.payload) for row in rows]
+
+
+def add(session: Session, draft_id: str, event: ReviewEvent, status: str) -> str:
+    """Add the next event of a draft, whose status becomes ``status``; return the draft's patient key.
+
+    Raises:
+        StoreError: there is no such draft, or the payload is not JSON.
+        ReviewError: ``changed``: another event was faster.
+    """
+    head = session.execute(select(DraftRow.id, DraftRow.patient_key).where(DraftRow.draft_id == draft_id)).one_or_none()
+    if head is None:
+        raise StoreError(f"There is no draft {draft_id!r}.", hint="It may have been deleted while it was open.")
+    last = session.scalar(select(func.max(ReviewEventRow.position)).where(ReviewEventRow.draft_pk == head.id)) or 0
+    if event.version != last + 1:
+        raise ReviewError(
+            ReviewCode.CHANGED,
+            "The review was changed by someone else in the meantime.",
+            hint="Look at the present state, then decide again.",
+        )
+    row = {"at": event.at, "who": event.who, "role": event.role, "act": event.act}
+    payload = json_value(event.payload, "payload")
+    session.execute(insert(ReviewEventRow).values(draft_pk=head.id, position=event.version, payload=payload, **row))
+    session.execute(update(DraftRow).where(DraftRow.id == head.id).values(status=status))
+    return str(head.patient_key)
+
+
+def event_sha256(draft_id: str, event: ReviewEvent) -> str:
+    """Return the hash of an event, which the audit log holds."""
+    payload = json_value(event.payload, "payload")
+    return sha256([draft_id, event.version, event.at, event.who, event.role, event.act, payload])
+
+
+def altered(session: Session) -> list[tuple[str, int]]:
+    """Return (draft id, version) of events that the audit log does not know as they stand, and of those it misses."""
+    logged = {
+        (str(entry.payload["draft_id"]), int(entry.payload["version"])): entry.payload["event_sha256"]
+        for entry in session.execute(select(AuditRow.payload).where(AuditRow.what.startswith(PREFIX)))
+    }
+    found = {(draft_id, event.version): event_sha256(draft_id, event) for draft_id, event in _all_events(session)}
+    return sorted(key for key in logged.keys() | found.keys() if logged.get(key) != found.get(key))
+
+
+def _all_events(session: Session) -> Iterator[tuple[str, ReviewEvent]]:
+    rows = session.execute(
+        select(DraftRow.draft_id, ReviewEventRow.__table__).join(ReviewEventRow, DraftRow.id == ReviewEventRow.draft_pk)
+    )
+    for row in rows:
+        yield row.draft_id, ReviewEvent(row.position, row.at, row.who, row.role, row.act, row.payload)
