@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from radrag.errors import GenerationCode, GenerationError, RestrictedData, UsageError
 from radrag.generation.base import GeneratorCard
-from radrag.generation.connection import Connection, Rejected
+from radrag.generation.connection import Connection, Reader, Rejected
 from radrag.generation.own_network import server_address
 from radrag.generation.prompt import Prompt
 from radrag.generation.replies import LARGEST_REPLY, bad_reply, bounded_body, parsed, read_completion
@@ -112,9 +112,10 @@ class EndpointModel:
 
     @property
     def card(self) -> GeneratorCard:
-        """Who this is; ``served_model`` is what the server calls the model, empty before its first answer.
+        """Who this is.
 
-        The hash is of the settings: nobody can see the weights from here.
+        ``served_model`` is what the server calls the model, empty before its first answer; ``form`` is what it took of
+        :data:`FORMS`. The hash is of the settings: nobody can see the weights from here.
         """
         settings = {
             **self._asked,
@@ -122,9 +123,8 @@ class EndpointModel:
             "pictures": LONGEST_SIDE if self._sends_pictures else 0,
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return GeneratorCard(
-            "endpoint", "1", digest, {**settings, "served_model": self._served}, remote=True, sees=self._sends_pictures
-        )
+        told = {"served_model": self._served, "form": FORMS[self._form]}
+        return GeneratorCard("endpoint", "1", digest, settings | told, remote=True, sees=self._sends_pictures)
 
     def complete(self, prompt: Prompt, schema: Mapping[str, Any], pictures: Sequence[np.ndarray], seed: int) -> str:
         """Return the model's whole answer; see :class:`radrag.generation.model.Model`.
@@ -148,16 +148,23 @@ class EndpointModel:
         for place in range(self._form, len(FORMS)):
             asked = body | _response_format(FORMS[place], schema)
             try:
-                answer = self._connection.request("POST", "/chat/completions", read_completion, until, asked)
+                return self._connection.request("POST", "/chat/completions", self._reader(place), until, asked)
             except Rejected:
                 continue
-            self._form, self._served = place, answer.model
-            return answer.text
         raise GenerationError(
             GenerationCode.BAD_REPLY,
             f"{self._connection.server.origin} refuses the request in every form.",
             hint="If its model reads no images, send no pictures; check the name of the model, too.",
         )
+
+    def _reader(self, place: int) -> Reader[str]:
+        async def read(response: httpx2.Response, alive: Callable[[], None]) -> str:
+            self._form = place  # the server takes this form, whatever becomes of the answer
+            answer = await read_completion(response, alive)
+            self._served = answer.model
+            return answer.text
+
+        return read
 
     def check(self) -> Offer:
         """Ask the server once for its models.

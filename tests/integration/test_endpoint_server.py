@@ -60,9 +60,18 @@ def test_decoding_is_held_to_the_form_whatever_the_model_would_rather_write(serv
     schema = answer_schema(len(EVIDENCE), ["impression"])
     schema["properties"]["impression"]["maxItems"] = 1
     schema["properties"]["impression"]["items"]["properties"]["text"]["maxLength"] = 40
-    answer = small_model(server).complete(POEM, schema, (), 0)
+    schema["properties"]["impression"]["items"]["properties"]["evidence"]["maxItems"] = 2
+    answer = small_model(server, max_tokens=500).complete(POEM, schema, (), 0)
     jsonschema.validate(json.loads(answer), schema)
     assert all(written.hints for written in read_answer(answer, EVIDENCE, ["impression"]))
+
+
+def test_a_form_that_is_too_much_for_the_server_is_asked_for_less_strictly(server):
+    too_much = {"type": "object", "properties": {"a": {"type": "string", "minLength": 5000}}, "required": ["a"]}
+    model = small_model(server, max_tokens=8)
+    with pytest.raises(GenerationError, match="cut_off"):
+        model.complete(POEM, too_much, (), 0)
+    assert model.card.parameters["form"] == "json_object"
 
 
 def test_what_a_small_model_writes_is_a_report_with_evidence_or_an_error_and_never_text_by_itself(server):
@@ -100,8 +109,8 @@ def test_an_answer_that_has_no_room_for_its_end_is_cut_off(server):
 
 def test_cancelling_frees_the_server_for_the_next(server):
     cancel = threading.Event()
-    threading.Timer(1.0, cancel.set).start()
-    endless = {"type": "object", "properties": {"a": {"type": "string", "minLength": 5000}}, "required": ["a"]}
+    threading.Timer(0.5, cancel.set).start()
+    endless = {"type": "object", "properties": {"a": {"type": "string", "minLength": 2000}}, "required": ["a"]}
     begun = time.monotonic()
     with pytest.raises(GenerationError) as error:
         small_model(server, max_tokens=1500, cancelled=cancel.is_set).complete(POEM, endless, (), 0)

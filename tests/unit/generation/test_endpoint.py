@@ -74,6 +74,7 @@ def test_a_form_that_the_server_refuses_is_asked_for_less_strictly_and_not_tried
         assert model.complete(prompt_of(), SCHEMA, (), 0) == ANSWER
     forms = [asked.body.get("response_format", {}).get("type") for asked in server.asked]
     assert forms == ["json_schema", "json_object", None, None]
+    assert model.card.parameters["form"] == ""
 
 
 def test_a_request_refused_in_every_form_says_so_and_the_strictest_form_stays(server):
