@@ -42,6 +42,15 @@ LLAVA = (  # as LLaVA 1.5: a system turn is left out without a word
 )
 
 
+def generator_folder(tmp_path_factory, family):
+    """Return the family's folder, made once for a test process."""
+    folder = tmp_path_factory.getbasetemp() / f"generator-{family}"
+    if not folder.exists():
+        folder.mkdir()
+        FAMILIES[family](folder)
+    return folder
+
+
 def tiny_tokenizer(end="<|im_end|>", template=""):
     """Byte-level BPE over a few sentences: it can write anything, and common words are one token."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers

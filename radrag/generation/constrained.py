@@ -27,7 +27,7 @@ class TokenVocabulary:
 
         Args:
             tokenizer: transformers', of the kind that keeps its rules in tokenizer.json.
-            size: of the model's output; larger than the tokenizer's where it is padded.
+            size: of the model's output; often padded beyond the tokenizer's own, now and then short of it.
             ends: tokens that end an answer.
 
         Raises:
@@ -38,7 +38,7 @@ class TokenVocabulary:
         from llguidance.hf import from_tokenizer
 
         try:
-            self._tokens = from_tokenizer(tokenizer, n_vocab=size, eos_token=list(ends))
+            self._tokens = from_tokenizer(tokenizer, n_vocab=max(size, len(tokenizer)), eos_token=list(ends))
         except ValueError as error:
             raise WeightsError(
                 "The model's tokenizer cannot be used to constrain its answer.",

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import shutil
+import struct
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def _convert(file: Path, folder: Path) -> None:
             network, report = auto.AutoModelForCausalLM.from_pretrained(
                 file.parent, **where, dtype=torch.float32, output_loading_info=True
             )
-    except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError, IndexError) as error:
+    except (ValueError, OSError, KeyError, IndexError, TypeError, RuntimeError, struct.error) as error:
         raise WeightsError(
             f"{file.name} is damaged, or of a kind of model that the installed transformers cannot read.",
             hint="Take the model as a Hugging Face folder.",
