@@ -1,6 +1,6 @@
 """llama.cpp's own server with SmolLM2-135M on a free port: the program that users run, with a model that fits CI.
 
-Run as a program it serves until it is ended: ``python tests/llama_server.py CONTEXT``; it prints its address first.
+Run as a program it serves until it is ended: ``python tests/llama_server.py MODEL CONTEXT``; its first line is its address.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def running_llama_server(context: int = CONTEXT) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
-            yield next(line for line in process.stdout if line.startswith("http")).strip() + "/v1"
+            address = next((line.strip() for line in process.stdout if line.startswith("http")), "")
+            assert address, f"llama.cpp's server ended with {process.wait()} before it listened"
+            yield f"{address}/v1"
         finally:
             process.kill()
 

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from radrag import __version__
 from radrag.errors import GenerationCode, GenerationError
+from radrag.fetching.http import Dropped
 from radrag.generation.own_network import ServerAddress, resolve
-from radrag.generation.replies import LARGEST_ERROR, Dropped, bounded_body, prompt_too_long, told_error
+from radrag.generation.replies import LARGEST_ERROR, bounded_body, prompt_too_long, told_error
 
 if TYPE_CHECKING:
     import httpx2

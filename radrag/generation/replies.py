@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from radrag.errors import GenerationCode, GenerationError
+from radrag.fetching.http import Dropped
 from radrag.generation.answers import LONGEST_ANSWER
 
 if TYPE_CHECKING:
@@ -40,10 +41,6 @@ _NO_IMAGES = re.compile(
 
 _ENDS = ("stop", "eos_token", "stop_sequence")
 """Finish reasons of a whole answer; the latter two are TGI's."""
-
-
-class Dropped(Exception):
-    """The connection broke off; the same request may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)
