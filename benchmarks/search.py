@@ -312,6 +312,18 @@ def plot(results: list[dict[str, Any]], path: Path) -> None:
     figure.savefig(path)
 
 
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """Return what an earlier run printed: engine, rows and the times that are drawn."""
+    found, rows = [], 0
+    for line in path.read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if line.endswith(f"recall@{K} >= {LEAST}"):
+            rows = int(words[0].replace(",", ""))
+        elif words and words[0] in ENGINES and words[1] != "/":
+            found.append({"engine": words[0], "rows": rows, "p50_ms": float(words[2]), "build_s": float(words[5])})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=377_110, help="size of the largest run (MIMIC-CXR's images)")
@@ -319,11 +331,19 @@ def main() -> None:
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--plot", type=Path, help="draw the growth to this file; needs matplotlib")
+    parser.add_argument(
+        "--read", type=Path, metavar="OUTPUT", help="draw what an earlier run printed; nothing is measured"
+    )
     parser.add_argument("--worker", nargs=2, metavar=("ENGINE", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.read and not options.plot:
+        parser.error("--read needs --plot FILE")
     if options.worker:
         engine, folder = options.worker
         print(json.dumps(measure(engine, Path(folder), options.threads)))
+        return
+    if options.read:
+        plot(read_results(options.read), options.plot)
         return
     growth = [rows for rows in (10_000, 100_000) if rows < options.rows]
     sizes = [20_000] if options.quick else [*growth, options.rows]

@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "the", "pleural", "effusion", "heart", "is", "large", "."]
 WORDS += list("abcdefghijklmnopqrstuvwxyz") + [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
 VISION = {
@@ -22,6 +24,13 @@ TEXT = {
     "bos_token_id": 2,
     "eos_token_id": 3,
 }
+
+
+def waves(rows, columns):
+    """Return a smooth grey image whose values are whole 8-bit levels."""
+    y, x = np.mgrid[0 : 1 : rows * 1j, 0 : 1 : columns * 1j]
+    grey = np.round(255 * (0.5 + 0.4 * np.sin(9 * x) * np.cos(7 * y)))
+    return grey.astype(np.float32) / np.float32(255)
 
 
 def save_tokenizer(folder, longest):
@@ -116,7 +125,14 @@ def save_cxr_bert(folder, seed=0):
     code = {"AutoModel": "modeling_cxrbert.CXRBertModel", "AutoConfig": "configuration_cxrbert.CXRBertConfig"}
     config |= {"model_type": "cxr-bert", "projection_size": 16, "auto_map": code}
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "modeling_cxrbert.py").write_text("raise SystemExit('this code was run')\n")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    own = {
+        "tokenizer_class": "CXRBertTokenizer",
+        "auto_map": {"AutoTokenizer": ["configuration_cxrbert.CXRBertTokenizer", None]},
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | own))
+    for name in ("modeling_cxrbert", "configuration_cxrbert"):
+        (folder / f"{name}.py").write_text("raise SystemExit('this code was run')\n")
     return folder
 
 
@@ -146,4 +162,40 @@ def save_sentence_transformer(folder, *, pooling="mean", dense=False, old_keys=T
         (folder / "2_Dense" / "config.json").write_text(json.dumps(layer))
         state = {"linear.weight": torch.randn(8, 32), "linear.bias": torch.randn(8)}
         save_file(state, folder / "2_Dense" / "model.safetensors")
+    return folder
+
+
+def save_biomedclip(folder, seed=0):
+    """BiomedCLIP's kind: OpenCLIP's layout, a timm vision transformer and a BERT whose configuration is not there."""
+    import timm
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(seed)
+    width, dimension = 64, 16
+    trunk = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0)
+    bert = BertModel(BertConfig(**TEXT | {"hidden_size": width, "num_attention_heads": 1}), add_pooling_layer=False)
+    state = {f"visual.trunk.{name}": value for name, value in trunk.state_dict().items()}
+    state |= {f"text.transformer.{name}": value for name, value in bert.state_dict().items()}
+    between = (width + dimension) // 2
+    state["visual.head.proj.weight"] = torch.randn(dimension, trunk.num_features)
+    state["text.proj.0.weight"], state["text.proj.2.weight"] = (
+        torch.randn(between, width),
+        torch.randn(dimension, between),
+    )
+    state["logit_scale"] = torch.tensor(4.6)
+    torch.save(state, folder / "open_clip_pytorch_model.bin")
+    name = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
+    vision = {"timm_model_name": "vit_tiny_patch16_224", "timm_model_pretrained": False, "timm_pool": ""}
+    text = {"hf_model_name": name, "hf_tokenizer_name": name, "hf_proj_type": "mlp", "context_length": 24}
+    config = {
+        "model_cfg": {
+            "embed_dim": dimension,
+            "vision_cfg": vision | {"timm_proj": "linear", "image_size": 224},
+            "text_cfg": text | {"hf_pooler_type": "cls_last_hidden_state_pooler"},
+        },
+        "preprocess_cfg": {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    save_tokenizer(folder, 1000000)
     return folder

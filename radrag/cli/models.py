@@ -88,17 +88,17 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
 def _cards(settings: Settings, name: str) -> list[ModelCard]:
     """Return the card, or both of a Hugging Face model with an image and a text tower."""
     from radrag.encoders import load_image_encoder, load_text_encoder
-    from radrag.errors import WeightsError
+    from radrag.errors import MissingDependency, WeightsError
     from radrag.models import registry
 
     if not name.startswith(registry.HUGGING_FACE):
         return [registry.entry(name).card()]
     found: list[ModelCard] = []
-    refused: list[WeightsError] = []
+    refused: list[WeightsError | MissingDependency] = []
     for load in (load_image_encoder, load_text_encoder):
         try:
             found.append(load(name, cache=settings.cache).card)
-        except WeightsError as error:  # no such tower, perhaps the other one
+        except (WeightsError, MissingDependency) as error:  # no such tower, perhaps the other one
             refused.append(error)
     if not found:
         raise refused[0]

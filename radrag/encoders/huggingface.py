@@ -1,4 +1,4 @@
-"""Vision towers of Hugging Face models (RAD-DINO and other ViTs, CLIP, MedSigLIP) from a folder on this machine."""
+"""Vision towers of Hugging Face models (RAD-DINO and other ViTs, CLIP, MedSigLIP, BiomedCLIP) from a local folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_r
 from radrag.encoders.devices import check_device
 from radrag.encoders.huggingface_folder import CONFIG, card_facts, find_folder, load_network, read_json
 from radrag.encoders.huggingface_images import ImageSteps
+from radrag.encoders.openclip import OPEN_CLIP, image_steps, image_tower, is_open_clip
 from radrag.errors import UsageError, WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.registry import IMAGE_TASK
@@ -39,14 +40,20 @@ def _projected(network: Any, pixels: torch.Tensor) -> torch.Tensor:
     return found
 
 
-SHARED = ("clip", "siglip")
+def _whole(network: Any, pixels: torch.Tensor) -> torch.Tensor:
+    found: torch.Tensor = network(pixels)
+    return found
+
+
+SHARED = ("clip", "siglip", OPEN_CLIP)
 """Model types whose images and texts share a space."""
 VECTORS: dict[str, tuple[str, Callable[[Any, torch.Tensor], torch.Tensor]]] = {
     **dict.fromkeys(
         ("vit", "deit", "dinov2", "dinov2_with_registers", "dinov3_vit"), ("normalised first token", _first_token)
     ),
     **dict.fromkeys(("clip_vision_model", "siglip_vision_model"), ("pooled output of the tower", _pooled)),
-    **dict.fromkeys(SHARED, ("image projection", _projected)),
+    **dict.fromkeys(("clip", "siglip"), ("image projection", _projected)),
+    OPEN_CLIP: ("image projection", _whole),
 }
 """Model type → what the vector is, and how it is read. RAD-DINO's authors use the first token (its model card)."""
 ANY_SIZE = ("dinov2", "dinov2_with_registers", "dinov3_vit")
@@ -85,25 +92,11 @@ class HuggingFaceImageEncoder:
         if weights is not None:
             raise UsageError("A Hugging Face model brings its own weights.", hint="Leave --encoder-weights out.")
         folder = find_folder(name, cache)
-        kind = str(read_json(folder / CONFIG).get("model_type", ""))
-        if kind not in VECTORS:
-            raise WeightsError(
-                f"{folder.name}: {kind or 'nameless'!r} is no vision tower that radrag knows.",
-                hint=f"Known: {', '.join(VECTORS)}.",
-            )
-        network, config = load_network(folder)
-        vision = getattr(config, "vision_config", config)
-        steps = ImageSteps.read(folder, channels=vision.num_channels)
-        size = steps.result()
-        if size is None or (kind not in ANY_SIZE and size != (vision.image_size, vision.image_size)):
-            raise WeightsError(
-                f"{folder.name}: images are prepared as {size or 'any size'}, the tower takes {vision.image_size}.",
-                hint="Use the preprocessor_config.json that belongs to the weights.",
-            )
+        kind, network, steps, (channels, *size) = _open_clip(folder) if is_open_clip(folder) else _tower(folder)
         import torch
 
         with torch.inference_mode():
-            dimension = VECTORS[kind][1](network, torch.zeros(1, vision.num_channels, *size)).shape[1]
+            dimension = VECTORS[kind][1](network, torch.zeros(1, channels, *size)).shape[1]
         card = _card(card_facts(folder, name), kind, steps, size, dimension)
         return cls(network, steps, card, kind, device=device)
 
@@ -130,7 +123,33 @@ class HuggingFaceImageEncoder:
         return ImageEncoding(unit_rows(vectors), None, ((),) * len(images))
 
 
-def _card(facts: Any, kind: str, steps: ImageSteps, size: tuple[int, int], dimension: int) -> ModelCard:
+def _open_clip(folder: Path) -> tuple[str, Any, ImageSteps, tuple[int, int, int]]:
+    """Return kind, network, preparation and shape of the input (channels first) of a folder in OpenCLIP's layout."""
+    steps, side = image_steps(folder)
+    return OPEN_CLIP, image_tower(folder), steps, (len(steps.mean), side, side)
+
+
+def _tower(folder: Path) -> tuple[str, Any, ImageSteps, tuple[int, int, int]]:
+    """Return the same of a folder in transformers' layout."""
+    kind = str(read_json(folder / CONFIG).get("model_type", ""))
+    if kind not in VECTORS:
+        raise WeightsError(
+            f"{folder.name}: {kind or 'nameless'!r} is no vision tower that radrag knows.",
+            hint=f"Known: {', '.join(VECTORS)}.",
+        )
+    network, config = load_network(folder)
+    vision = getattr(config, "vision_config", config)
+    steps = ImageSteps.read(folder, channels=vision.num_channels)
+    size = steps.result()
+    if size is None or (kind not in ANY_SIZE and size != (vision.image_size, vision.image_size)):
+        raise WeightsError(
+            f"{folder.name}: images are prepared as {size or 'any size'}, the tower takes {vision.image_size}.",
+            hint="Use the preprocessor_config.json that belongs to the weights.",
+        )
+    return kind, network, steps, (vision.num_channels, *size)
+
+
+def _card(facts: Any, kind: str, steps: ImageSteps, size: Sequence[int], dimension: int) -> ModelCard:
     return ModelCard(
         **facts,
         task=IMAGE_TASK,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import torch
 
 CONFIG = "config.json"
-SINGLE = ("model.safetensors", "pytorch_model.bin")
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+SINGLE = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 INDEXES = tuple(f"{name}.index.json" for name in SINGLE)
 SETTINGS = (".json", ".txt", ".model")
 """Endings of the files beside the weights that say how a model works: configuration, vocabulary, tokenizer."""
@@ -38,7 +39,7 @@ def find_folder(name: str, cache: Path | None) -> Path:
     given = name.removeprefix(HUGGING_FACE)
     places = [Path(given).expanduser()] + ([folder_of(cache, name)] if cache else [])
     for place in places:
-        if (place / CONFIG).is_file() or (place / "modules.json").is_file():
+        if any((place / name).is_file() for name in (CONFIG, "modules.json", OPEN_CLIP_CONFIG)):
             return place
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", given, re.ASCII):
         raise MissingModel(f"{given} is no folder with a Hugging Face model ({CONFIG}).", hint="Check the path.")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 from radrag.encoders.base import FloatArray
 from radrag.encoders.devices import check_device
 from radrag.encoders.huggingface_folder import CONFIG, card_facts, find_folder, load_network, read_json, weights_files
+from radrag.encoders.openclip import OPEN_CLIP, is_open_clip, text_tower
 from radrag.encoders.sentence_modules import SentenceModules, apply_dense, pool, read_modules
 from radrag.encoders.text_batches import encode_distinct
-from radrag.errors import WeightsError
+from radrag.errors import MissingDependency, WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.registry import TEXT_TASK
 from radrag.models.weights import load_state
@@ -54,6 +55,7 @@ class HuggingFaceTextEncoder:
 
         Raises:
             MissingModel: it is not on this machine; the message has the command.
+            MissingDependency: the model's tokenizer needs a package that is not installed.
             WeightsError: the folder is incomplete or damaged, holds code, or is of an unknown architecture.
             UsageError: the device is not there.
         """
@@ -61,20 +63,20 @@ class HuggingFaceTextEncoder:
         folder = find_folder(name, cache)
         modules = read_modules(folder) if (folder / "modules.json").is_file() else None
         tower = modules.network if modules else folder
-        kind = str(read_json(tower / CONFIG).get("model_type", ""))
-        if kind not in (*BERTS, CXR_BERT, CLIP, SIGLIP) or (modules and kind not in BERTS):
+        kind = OPEN_CLIP if is_open_clip(tower) else str(read_json(tower / CONFIG).get("model_type", ""))
+        if kind not in (*BERTS, CXR_BERT, CLIP, SIGLIP, OPEN_CLIP) or (modules and kind not in BERTS):
             raise WeightsError(
                 f"{folder.name}: {kind or 'nameless'!r} is no text tower that radrag knows.",
-                hint=f"Known: {', '.join((*BERTS, CXR_BERT, CLIP, SIGLIP))}.",
+                hint=f"Known: {', '.join((*BERTS, CXR_BERT, CLIP, SIGLIP))}, and BiomedCLIP.",
             )
-        network, config = load_network(tower, model_type="bert" if kind == CXR_BERT else "")
-        network = network.to(device)
         tokenizer = _tokenizer(tower, kind)
-        text = getattr(config, "text_config", config)
-        longest = min(
-            modules.longest if modules and modules.longest else NO_LIMIT, tokenizer.model_max_length, _room(text)
-        )
-        vectors, how = _way(network, tower, kind, modules, device)
+        if kind == OPEN_CLIP:
+            vectors, how, room = _open_clip(tower, device)
+        else:
+            network, config = load_network(tower, model_type="bert" if kind == CXR_BERT else "")
+            room = _room(getattr(config, "text_config", config))
+            vectors, how = _way(network.to(device), tower, kind, modules, device)
+        longest = min(modules.longest if modules and modules.longest else NO_LIMIT, tokenizer.model_max_length, room)
         import torch
 
         with torch.inference_mode():
@@ -93,7 +95,7 @@ class HuggingFaceTextEncoder:
             labels=(),
             trained=(),
             views=(),
-            shared_space=facts["sha256"] if kind in (CLIP, SIGLIP) else "",
+            shared_space=facts["sha256"] if kind in (CLIP, SIGLIP, OPEN_CLIP) else "",
             data="see the model's own page",
             limits=(f"Words after token {longest} are not seen.",),
         )
@@ -129,15 +131,32 @@ def _tokenizer(folder: Path, kind: str) -> Any:
     import transformers
 
     library: Any = transformers
-    # CXR-BERT's own class, code in its folder, is BERT's under another name.
-    reader = library.BertTokenizer if kind == CXR_BERT else library.AutoTokenizer
+    # CXR-BERT's own class, code in its folder, is BERT's under another name; OpenCLIP's folders name none.
+    reader = library.BertTokenizer if kind in {CXR_BERT, OPEN_CLIP} else library.AutoTokenizer
     try:
         return reader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
+    except ImportError as error:  # SigLIP's tokenizer in transformers is sentencepiece's
+        raise MissingDependency(
+            f"{folder.name}: its tokenizer needs a package that is not installed.", hint="pip install sentencepiece"
+        ) from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise WeightsError(
             f"{folder.name}: the tokenizer cannot be read ({type(error).__name__}).",
             hint="Add the model's own tokenizer files; code from a model's folder is never run.",
         ) from error
+
+
+def _open_clip(folder: Path, device: str) -> tuple[Vectors, str, int]:
+    """Return how tokens become vectors in OpenCLIP's BERT, the same in words, and how many tokens it takes."""
+    bert, projection, room = text_tower(folder)
+    bert, projection = bert.to(device), projection.to(device)
+
+    def vectors(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        states = bert(input_ids=tokens.to(device), attention_mask=mask.long().to(device)).last_hidden_state
+        found: torch.Tensor = projection(states[:, 0])
+        return found
+
+    return vectors, "projection of the first token", room
 
 
 def _way(network: Any, folder: Path, kind: str, modules: SentenceModules | None, device: str) -> tuple[Vectors, str]:
@@ -166,7 +185,7 @@ def _way(network: Any, folder: Path, kind: str, modules: SentenceModules | None,
     if modules is None:
         return lambda tokens, mask: hidden(tokens, mask)[:, 0], "first token"
     return lambda tokens, mask: apply_dense(
-        modules, pool(modules.pooling, hidden(tokens, mask).cpu(), mask.cpu())
+        modules, pool(modules.pooling, hidden(tokens, mask), mask.to(device)).cpu()
     ), modules.describe()
 
 

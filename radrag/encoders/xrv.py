@@ -159,6 +159,7 @@ class XrvEncoder:
         maps = np.zeros((len(images), dimension, size // 32, size // 32), np.float32)
         findings: list[tuple[ImageFinding, ...]] = []
         activations: list[dict[str, Activation]] = []
+        weights = _numpy(self._head.weight)
         with torch.inference_mode():
             for start in range(0, len(images), self._batch):
                 batch = [fit_centre(image, size) for image in images[start : start + self._batch]]
@@ -170,7 +171,7 @@ class XrvEncoder:
                 for place, scores in enumerate(_numpy(torch.sigmoid(self._head(pooled))), start=start):
                     found = self._findings(scores, known[place])
                     placement = batch[place - start][1]
-                    activations.append(self._activations(found, maps[place], placement, images[place].shape))
+                    activations.append(_activations(found, weights, maps[place], placement, images[place].shape))
                     findings.append(with_regions(found, activations[-1]))
         return ImageEncoding(unit_rows(vectors), maps, tuple(findings), tuple(activations))
 
@@ -181,20 +182,26 @@ class XrvEncoder:
             for label, score in zip(self._card.labels, scores, strict=True)
         )
 
-    def _activations(
-        self, findings: Sequence[ImageFinding], last: FloatArray, placement: Placement, shape: tuple[int, ...]
-    ) -> dict[str, Activation]:
-        """Return label → class activation map, for the findings that count as present."""
-        outputs = located(findings)
-        if not outputs:
-            return {}
-        weights = _numpy(self._head.weight[list(outputs)])
-        return {
-            findings[number].label: Activation(
-                np.tensordot(row, last, axes=1) / last[0].size, placement, (shape[0], shape[1])
-            )
-            for number, row in zip(outputs, weights, strict=True)
-        }
+
+def _activations(
+    findings: Sequence[ImageFinding],
+    weights: FloatArray,
+    last: FloatArray,
+    placement: Placement,
+    shape: tuple[int, ...],
+) -> dict[str, Activation]:
+    """Return label → class activation map, for the findings that count as present.
+
+    Args:
+        weights: of the classifier, float32 [l, d].
+        last: feature maps of one image, float32 [d, s, s].
+    """
+    return {
+        findings[number].label: Activation(
+            np.tensordot(weights[number], last, axes=1) / last[0].size, placement, (shape[0], shape[1])
+        )
+        for number in located(findings)
+    }
 
 
 def _numpy(values: torch.Tensor) -> FloatArray:

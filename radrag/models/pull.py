@@ -156,7 +156,7 @@ def _from_hub(name: str, staging: Path, origin: str) -> Pulled:
 
 
 def _copy(folder: Path, staging: Path) -> None:
-    if not (folder / "config.json").is_file():
+    if not any((folder / name).is_file() for name in ("config.json", "open_clip_config.json")):
         raise MissingModel(f"{folder} holds no Hugging Face model (config.json).", hint="Name the model's folder.")
     chosen = [path for pattern in HUB_FILES for path in folder.rglob(pattern)]
     if not any(folder.glob("*.safetensors")):

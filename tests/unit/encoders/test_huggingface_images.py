@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny_models import save_bert, save_clip, save_dinov2, save_siglip, save_vit
+from tiny_models import save_bert, save_clip, save_dinov2, save_siglip, save_vit, waves
 
 from radrag.encoders import load_image_encoder, load_text_encoder
 from radrag.encoders.huggingface_images import ImageSteps
@@ -21,13 +21,6 @@ GOLDEN = {
     "save_siglip": [-0.255218, 0.051973, -0.183587, -0.067515],
 }
 """First four values; made with transformers 5.23, torch 2.15, torchvision 0.29, seed 0."""
-
-
-def waves(rows, columns):
-    """Return a smooth grey image whose values are whole 8-bit levels."""
-    y, x = np.mgrid[0 : 1 : rows * 1j, 0 : 1 : columns * 1j]
-    grey = np.round(255 * (0.5 + 0.4 * np.sin(9 * x) * np.cos(7 * y)))
-    return grey.astype(np.float32) / np.float32(255)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -8,7 +8,7 @@ import torch
 from tiny_models import save_bert, save_clip, save_cxr_bert, save_sentence_transformer, save_siglip, save_vit
 
 from radrag.encoders import load_text_encoder
-from radrag.errors import MissingModel, WeightsError
+from radrag.errors import MissingDependency, MissingModel, WeightsError
 
 TEXTS = ["no pleural effusion .", "", "the heart is large " * 30, "Ü 肺 a"]
 GOLDEN = {
@@ -104,6 +104,16 @@ def test_modules_that_are_damaged_or_unknown_are_refused(tmp_path, text):
 def test_a_vision_tower_is_no_text_tower(tmp_path):
     with pytest.raises(WeightsError, match="'vit' is no text tower"):
         load(save_vit(tmp_path))
+
+
+def test_a_tokenizer_of_a_package_that_is_missing_names_it(tmp_path, monkeypatch):
+    def missing(*_, **__):
+        raise ImportError("SiglipTokenizer requires the SentencePiece library")
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", missing)
+    with pytest.raises(MissingDependency) as refused:
+        load(save_siglip(tmp_path))
+    assert refused.value.hint == "pip install sentencepiece"
 
 
 def test_the_licence_is_read_from_the_readme(tmp_path):
