@@ -1,6 +1,6 @@
 """llama.cpp's own server with SmolLM2-135M on a free port: the program that users run, with a model that fits CI.
 
-Run as a program it serves until it is ended: ``python tests/llama_server.py MODEL CONTEXT``; its first line is its address.
+Run as a program it serves until it is ended: ``python tests/llama_server.py MODEL CONTEXT``. It prints its address.
 """
 
 from __future__ import annotations
