@@ -140,7 +140,6 @@ class Workspace:
     def drafter(self) -> Drafter:
         """Drafts studies."""
         from radrag.drafting import Drafter
-        from radrag.reports.screening import is_comparison
 
         return Drafter(
             encoder=self.image_encoder,
@@ -151,7 +150,6 @@ class Workspace:
             generator=self.generator,
             labeler=self.labeler,
             verifier=self.verifier,
-            is_comparison=is_comparison,
             terms=self.store,
             hits=self.settings.hits,
             seed=self.settings.seed,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from radrag.domain import DraftSentence, Sentence
 from radrag.generation.base import GenerationRequest
 from radrag.grounding.priors import ComparisonVerifier
 from radrag.grounding.second_look import EXTRA, LookUp, Sources, look_again
 from radrag.grounding.verify import Verifier
+from radrag.reports.screening import is_comparison
 
 
 class Checking:
@@ -24,7 +25,6 @@ class Checking:
         request: GenerationRequest,
         verifier: Verifier,
         comparisons: ComparisonVerifier,
-        is_comparison: Callable[[str], bool],
         sources: Sources,
         *,
         rounds: int,
@@ -32,7 +32,6 @@ class Checking:
         self._request = request
         self._verifier = verifier
         self._comparisons = comparisons
-        self._is_comparison = is_comparison
         self._sources = sources
         self._rounds = rounds
         self._read: list[Sentence] = []
@@ -41,7 +40,7 @@ class Checking:
     def __call__(self, texts: Sequence[tuple[str, str]]) -> tuple[DraftSentence, ...]:
         """Return each (section, text) checked, in the given order."""
         request = self._request
-        plain = [pair for pair in texts if not self._is_comparison(pair[1])]
+        plain = [pair for pair in texts if not is_comparison(pair[1])]
         checked = self._verifier.verify(plain, request.evidence, request.image_findings)
         looked_up = {hit.case_id for look_up in self.look_ups for hit in look_up.hits}
         second = look_again(

@@ -22,6 +22,7 @@ from radrag.grounding.steering import Change, read_note, sentence_named
 from radrag.grounding.verify import Verifier
 from radrag.grounding.warnings import abstention, revision_warnings, sentence_warnings, study_warnings
 from radrag.release import Destination, Terms, require_release
+from radrag.reports.screening import is_communication, is_comparison
 from radrag.retrieval.engine import Retriever
 from radrag.retrieval.feedback import retrieve_for_claim
 from radrag.retrieval.neighbourhood import counts_to_dict, neighbourhood
@@ -48,7 +49,6 @@ class Drafter:
         generator: what writes.
         labeler: finds findings in text.
         verifier: what checks, without asking the generator.
-        is_comparison: whether a text compares with an earlier study.
         terms: knows which cases and images may not be passed on.
         hits: how many cases ground a draft.
         rounds: how often the claims of unsupported sentences are looked up again; 0 for not at all.
@@ -65,7 +65,6 @@ class Drafter:
         generator: Generator,
         labeler: Labeler,
         verifier: Verifier,
-        is_comparison: Callable[[str], bool],
         terms: Terms,
         hits: int = 20,
         rounds: int = ROUNDS,
@@ -81,7 +80,6 @@ class Drafter:
         self._labeler = labeler
         self._verifier = verifier
         self._comparisons = ComparisonVerifier(labeler.label_text)
-        self._is_comparison = is_comparison
         self._terms = terms
         self._hits = hits
         self._rounds = rounds
@@ -131,7 +129,8 @@ class Drafter:
         )
         report = self._generator.generate(request)
         written = [(one.section, one.text) for one in report.sentences]
-        texts = [pair for pair in written if prior or not self._is_comparison(pair[1])]
+        allowed = [pair for pair in written if prior or not is_comparison(pair[1])]
+        texts = [pair for pair in allowed if not is_communication(pair[1])]
         checking = self._checking(request, values.patient_key)
         revised = self._revised(checking(texts), checking, request)
         dropped = sum(not one.after for one in revised.revisions) + len(written) - len(texts)
@@ -142,7 +141,7 @@ class Drafter:
             *(unusual.warnings() if unusual else ()),
             *study_warnings(study),
             *([abstained] if abstained else ()),
-            *revision_warnings(revised, len(written) - len(texts)),
+            *revision_warnings(revised, compared=len(written) - len(allowed), advised=len(allowed) - len(texts)),
             *sentence_warnings(revised.sentences, seen.findings, looked_up=[hit.case_id for hit in looked_up]),
         ]
         made_of = {
@@ -256,11 +255,14 @@ class Drafter:
             )
 
         sources = Sources(find, self._require_release, self._sentences_of)
-        return Checking(request, self._verifier, self._comparisons, self._is_comparison, sources, rounds=self._rounds)
+        return Checking(request, self._verifier, self._comparisons, sources, rounds=self._rounds)
 
     def _revised(self, sentences: Sequence[DraftSentence], checking: Checking, request: GenerationRequest) -> Revised:
         def check(texts: Sequence[tuple[str, str]]) -> tuple[DraftSentence, ...]:
-            return checking([pair for pair in texts if request.prior or not self._is_comparison(pair[1])])
+            fit = [
+                one for one in texts if (request.prior or not is_comparison(one[1])) and not is_communication(one[1])
+            ]
+            return checking(fit)
 
         def rewrite(task: RewriteTask) -> GeneratedReport:
             return self._generator.rewrite(request, task)

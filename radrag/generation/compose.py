@@ -10,7 +10,7 @@ from radrag.generation.base import GeneratedReport, GeneratedSentence, Generatio
 from radrag.generation.plan import AGREEMENT, ENUMERATOR, MAX_NORMALS, MAX_WORDS, Statement, make_plan
 
 VERSION = "2"
-_RULES = ("compose.py", "plan.py", "phrases.py")
+_RULES = ("compose.py", "plan.py", "comparing.py", "phrases.py")
 
 
 class ComposeGenerator:

@@ -18,7 +18,7 @@ from radrag.generation.connection import Connection, Reader, Rejected
 from radrag.generation.own_network import server_address
 from radrag.generation.prompt import Prompt
 from radrag.generation.replies import LARGEST_REPLY, bad_reply, bounded_body, parsed, read_completion
-from radrag.reports.screening import has_identifier
+from radrag.reports.identifiers import has_identifier
 
 if TYPE_CHECKING:
     import httpx2

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from radrag.errors import GenerationCode, GenerationError
 from radrag.generation.base import GeneratedSentence
-from radrag.reports.screening import has_deidentification_token, has_identifier
+from radrag.reports.identifiers import has_identifier
+from radrag.reports.screening import has_deidentification_token
 
 MAX_REPEATS = 2
 """How often one sentence may stand in one report; a third time is a loop."""
@@ -82,10 +83,6 @@ def _check_one(text: str) -> None:
         )
     if _LOOP.search(text) or _LETTERS.search(text):
         raise GenerationError(GenerationCode.REPETITIVE, "A sentence of the model repeats the same words.")
-    if has_identifier(said) or has_deidentification_token(said):
-        raise GenerationError(
-            GenerationCode.UNREADABLE, "A sentence of the model seems to name a person, a date, a number or an age."
-        )
     words = _WORD.findall(text)
     letters = sum(map(len, words))
     dense = letters >= 0.5 * len(text.replace(" ", ""))
@@ -95,6 +92,10 @@ def _check_one(text: str) -> None:
         raise GenerationError(GenerationCode.GIBBERISH, "A sentence of the model is not in English.")
     if any(len(word) > LONGEST_WORD or _is_noise(word) for word in words):
         raise GenerationError(GenerationCode.GIBBERISH, "A sentence of the model has no words of any language.")
+    if has_identifier(said) or has_deidentification_token(said):
+        raise GenerationError(
+            GenerationCode.UNREADABLE, "A sentence of the model seems to name a person, a date, a number or an age."
+        )
 
 
 def _is_english(words: Sequence[str]) -> bool:

@@ -19,6 +19,9 @@ MOST = 6
 """Sentences that are rewritten in one draft, over all rounds: each may cost a call of a model."""
 
 WEAK = frozenset({Status.UNSUPPORTED, Status.CONTRADICTED})
+_NOBODY_THERE = frozenset({GenerationCode.UNREACHABLE, GenerationCode.TIMED_OUT, GenerationCode.OUT_OF_MEMORY})
+"""After these the generator is not asked again in the same draft: each try may take its whole time limit."""
+
 PROBLEMS = {
     Status.UNSUPPORTED: "No evidence supports this sentence.",
     Status.CONTRADICTED: "More of the evidence speaks against this sentence than for it.",
@@ -69,13 +72,11 @@ class Tools:
         rewrite: asks the generator for one sentence.
         check: (section, text) pairs → checked sentences, looked up where needed.
         evidence_for: the evidence that speaks of a sentence's claims.
-        asked_for: whether a reader asked for a sentence; such a one stays, however weak.
     """
 
     rewrite: Callable[[RewriteTask], GeneratedReport]
     check: Callable[[Sequence[tuple[str, str]]], Sequence[DraftSentence]]
     evidence_for: Callable[[DraftSentence], tuple[Sentence, ...]]
-    asked_for: Callable[[DraftSentence], bool] = lambda _: False
 
 
 def is_kept(sentence: DraftSentence) -> bool:
@@ -101,20 +102,22 @@ def revise(sentences: Sequence[DraftSentence], tools: Tools, *, rounds: int = RO
     current = list(sentences)
     revisions: list[Revision] = []
     reports: list[GeneratedReport] = []
+    asking = True
     for number in range(1, rounds + 2):  # the last time only drops
         following: list[DraftSentence] = []
         for sentence in current:
-            if is_kept(sentence) or tools.asked_for(sentence):
+            if is_kept(sentence):
                 following.append(sentence)
                 continue
             written, failure = GeneratedReport(()), ""
-            if len(reports) < MOST and number <= rounds:
+            if asking and len(reports) < MOST and number <= rounds:
                 try:
                     written = _rewritten(sentence, tools)
                 except GenerationError as error:
                     if error.code == GenerationCode.CANCELLED:
                         raise
                     failure = error.code
+                    asking = failure not in _NOBODY_THERE
                 reports.append(written)
             said = {one.text.casefold() for one in (*following, *current)}
             new = [(one.section, one.text) for one in written.sentences if one.text.casefold() not in said]

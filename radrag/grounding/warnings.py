@@ -74,15 +74,18 @@ def sentence_warnings(
     return [*found, *_inconsistent(sentences)]
 
 
-def revision_warnings(revised: Revised, compared: int) -> list[DraftWarning]:
+def revision_warnings(revised: Revised, *, compared: int = 0, advised: int = 0) -> list[DraftWarning]:
     """Return what the reader must know of the sentences that are not there any more.
 
     Args:
         compared: how many were removed because they compared and there is no prior study.
+        advised: how many were removed because they advised or told of a call instead of what the image shows.
     """
     found: list[DraftWarning] = []
     if compared:
         found.append(DraftWarning("comparison_removed", f"{compared} sentence(s) compared with a study not given."))
+    if advised:
+        found.append(DraftWarning("advice_removed", f"{advised} sentence(s) gave advice or told of a call."))
     dropped = sum(not one.after for one in revised.revisions)
     if dropped:
         found.append(DraftWarning("claim_dropped", f"{dropped} sentence(s) were dropped: nothing carries them."))

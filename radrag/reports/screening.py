@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from radrag.reports.identifiers import has_identifier
+
 
 def _any_of(*patterns: str, flags: int = re.I) -> re.Pattern[str]:
     return re.compile("|".join(patterns), flags)
@@ -38,28 +40,6 @@ _TOKEN = _any_of(
     r"<(?:name|date|id|phi)>",
     flags=re.I | re.S,
 )
-_MONTH = (
-    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|(?-i:May)|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
-_IDENTIFIER = _any_of(
-    r"\b(?i:dr|drs|mr|mrs|ms|prof|doctor|nurse)\b\.?\s+[A-Z_]",  # a title and a name
-    r"\b(?i:mrn|accession|date of birth|dob|ssn|medical record)\b",
-    r"\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})\b",  # dates
-    r"\b(?:19|20)\d{2}-\d{2}-\d{2}\b",
-    r"\b\d{1,2}/(?:19|20)\d{2}\b",
-    rf"\b{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?\b",
-    rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}\b",
-    rf"\b{_MONTH}\.?,?\s+(?:19|20)\d{{2}}\b",
-    r"\b\d{1,2}:\d{2}\b",  # times
-    r"\b\d{1,2}\s?(?i:[ap]\.?m)\b",
-    r"\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b",  # telephone and record numbers
-    r"\(\d{3}\)\s?\d{3}-\d{4}",
-    r"\b\d{7,}\b",
-    r"\b[\w.+-]{1,64}@[\w-]{1,64}\.\w+",
-    r"\b\d{1,3}\s?-?\s?(?i:year|yr)s?\s?-?\s?(?i:old)\b",  # an age
-    flags=0,
-)
 _COMMUNICATION = _any_of(
     r"\b(?:discussed (?:with|by)|communicat\w+|notified|informed|telephoned|paged|verbally|phoned?|dictated|signed)\b",
     r"\b(?:called (?:to|by|in|at)|(?:was|were|are) called|attending|resident|ordering|referring)\b",
@@ -87,11 +67,6 @@ def without_comparison(text: str) -> str:
 def has_deidentification_token(text: str) -> bool:
     """Whether a sentence holds a mark where something was taken out (XXXX, ___, [** … **])."""
     return bool(_TOKEN.search(text))
-
-
-def has_identifier(text: str) -> bool:
-    """Whether a sentence seems to name a person, a date, a time, a telephone or record number, or an age."""
-    return bool(_IDENTIFIER.search(text))
 
 
 def is_communication(text: str) -> bool:

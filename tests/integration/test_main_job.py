@@ -12,7 +12,8 @@ from pydicom.data import get_testdata_file
 from radrag.cli.main import run
 from radrag.domain import PRIOR
 from radrag.export.draft_json import draft_schema
-from radrag.reports.screening import has_deidentification_token, has_identifier, is_comparison
+from radrag.reports.identifiers import has_identifier
+from radrag.reports.screening import has_deidentification_token, is_comparison
 from radrag.settings import load_settings
 from radrag.store.repository import Store
 

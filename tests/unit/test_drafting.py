@@ -18,7 +18,6 @@ from radrag.generation.base import GeneratedReport, GeneratedSentence, Generator
 from radrag.generation.compose import ComposeGenerator
 from radrag.grounding.verify import Verifier
 from radrag.reports.findings import default_labeler
-from radrag.reports.screening import is_comparison
 from radrag.retrieval.novelty import Unusual
 from radrag.store.repository import Store
 from radrag.store.values import CorpusInfo
@@ -117,7 +116,6 @@ def make(generator, terms, hits=5, **parts):
         generator=generator,
         labeler=default_labeler(),
         verifier=Verifier(default_labeler().label_text),
-        is_comparison=is_comparison,
         terms=terms,
         hits=hits,
         seed=3,
@@ -350,6 +348,12 @@ def test_a_sentence_that_compares_is_dropped_and_the_reader_told():
     drafted, _ = draft("Effusion is unchanged.", "There is a pleural effusion.")
     assert [item.text for item in drafted.sentences] == ["There is a pleural effusion."]
     assert codes(drafted) == ["comparison_removed"]
+
+
+def test_advice_of_a_model_is_not_passed_on_and_the_reader_told():
+    drafted, _ = draft("There is a pleural effusion.", "Follow-up CT is recommended for the effusion.")
+    assert [item.text for item in drafted.sentences] == ["There is a pleural effusion."]
+    assert codes(drafted) == ["advice_removed"]
 
 
 def test_the_patient_and_the_indication_reach_the_query():

@@ -24,11 +24,10 @@ WEAK = drafted("Left mass.")
 class Bench:
     """A generator of prepared rewrites, and a check that finds all sentences weak but those it knows to be good."""
 
-    def __init__(self, *rewrites, good=(), evidence=EVIDENCE, asked_for=()):
+    def __init__(self, *rewrites, good=(), evidence=EVIDENCE):
         self.rewrites = list(rewrites)
         self.good = set(good)
         self.evidence = evidence
-        self.asked_for = asked_for
         self.tasks = []
 
     def rewrite(self, task):
@@ -47,9 +46,7 @@ class Bench:
         return Status.SUPPORTED if text in self.good else Status.UNSUPPORTED
 
     def revise(self, *sentences, **more):
-        asked = {one.text for one in sentences if one.text in self.asked_for}
-        tools = Tools(self.rewrite, self.check, lambda _: self.evidence, lambda one: one.text in asked)
-        return revise(sentences, tools, **more)
+        return revise(sentences, Tools(self.rewrite, self.check, lambda _: self.evidence), **more)
 
 
 def texts(revised):
@@ -172,10 +169,13 @@ def test_a_rewrite_that_the_check_does_not_let_pass_drops_the_sentence():
     assert (revised.sentences, revised.revisions[0].after) == ((), "")
 
 
-def test_a_sentence_that_a_reader_asked_for_stays_however_weak():
-    bench = Bench("never", asked_for=["Left mass."])
-    assert texts(bench.revise(WEAK)) == ["Left mass."]
-    assert bench.tasks == []
+@pytest.mark.parametrize("code", [GenerationCode.UNREACHABLE, GenerationCode.TIMED_OUT])
+def test_a_server_that_is_gone_is_not_asked_again_for_every_sentence(code):
+    bench = Bench(code)
+    revised = bench.revise(WEAK, drafted("Right mass."), GOOD)
+    assert texts(revised) == [GOOD.text]
+    assert len(bench.tasks) == 1
+    assert [one.failure for one in revised.revisions] == [code, ""]
 
 
 def test_without_rounds_weak_sentences_are_dropped_and_nobody_is_asked():

@@ -100,17 +100,17 @@ def revision(before, after, round_=1):
 
 def test_dropped_rewritten_and_removed_sentences_are_counted():
     revised = Revised((), (revision("A.", ""), revision("B.", "C."), revision("D.", "")))
-    assert [(one.code, one.message.split()[0]) for one in revision_warnings(revised, 3)] == [
+    assert [(one.code, one.message.split()[0]) for one in revision_warnings(revised, compared=3)] == [
         ("comparison_removed", "3"),
         ("claim_dropped", "2"),
         ("rewritten", "1"),
     ]
-    assert revision_warnings(Revised(()), 0) == []
+    assert revision_warnings(Revised(())) == []
 
 
 def test_a_rewrite_that_was_rewritten_or_dropped_afterwards_is_counted_once():
     revisions = (revision("A.", "B."), revision("B.", "C.", 2), revision("E.", "F."), revision("F.", "", 2))
-    assert [(one.code, one.message.split()[0]) for one in revision_warnings(Revised((), revisions), 0)] == [
+    assert [(one.code, one.message.split()[0]) for one in revision_warnings(Revised((), revisions))] == [
         ("claim_dropped", "1"),
         ("rewritten", "1"),
     ]
