@@ -177,6 +177,9 @@ def test_a_picture_of_another_kind_is_refused_before_anything_is_sent(server):
 
 
 IDENTIFIERS = [
+    "Doe^Jane.",
+    "Study A1234567.",
+    "Call 555-1234.",
     "Seen by Dr. Miller.",
     "Born 03/14/1961.",
     "MRN 4711.",
