@@ -1,7 +1,7 @@
 """Tiny generators with seeded random weights, saved as their makers would; nothing is fetched.
 
-Three families that see (Idefics3, which SmolVLM is; Qwen2-VL; LLaVA) and Llama, which does not, each with a byte-level
-tokenizer, its real processor and a chat template in its makers' manner.
+Four families that see (Idefics3, which SmolVLM is; Qwen2-VL; LLaVA; Gemma 3, which MedGemma is) and Llama, which does
+not, each with a byte-level tokenizer, its real processor and a chat template in its makers' manner.
 """
 
 WORDS = """
@@ -35,6 +35,13 @@ CHATML = (
 )
 IDEFICS3 = CHATML.replace("IMAGE", "<image>").replace("<|im_end|>", "<end_of_utterance>")
 QWEN2_VL = CHATML.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+GEMMA3 = (  # as Gemma 3: instructions stand at the head of the user's turn
+    "{% if messages[0]['role'] == 'system' %}{% set first = messages[0]['content'][0]['text'] + '\n\n' %}"
+    "{% set turns = messages[1:] %}{% else %}{% set first = '' %}{% set turns = messages %}{% endif %}"
+    "{% for message in turns %}<|im_start|>{{ message['role'] }}\n{% if loop.first %}{{ first }}{% endif %}"
+    + _PARTS.replace("IMAGE", "<|vision_start|>")
+    + "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>model\n{% endif %}"
+)
 LLAVA = (  # as LLaVA 1.5: a system turn is left out without a word
     "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() }}: "
     + _PARTS.replace("IMAGE", "<image>\n")
@@ -181,7 +188,52 @@ def save_llava(folder, seed=0):
     return folder
 
 
-FAMILIES = {"llama": save_llama, "idefics3": save_idefics3, "qwen2_vl": save_qwen2_vl, "llava": save_llava}
+def save_gemma3(folder, seed=0):
+    """Gemma 3, which MedGemma is: layers that look back over a short window, and pictures seen in both directions."""
+    import torch
+    from transformers import (
+        Gemma3Config,
+        Gemma3ForConditionalGeneration,
+        Gemma3ImageProcessor,
+        Gemma3Processor,
+        Gemma3TextConfig,
+    )
+
+    torch.manual_seed(seed)
+    tokenizer = tiny_tokenizer()
+    marks = {"boi_token": "<|vision_start|>", "eoi_token": "<|vision_end|>", "image_token": "<image>"}
+    tokenizer = type(tokenizer)(
+        tokenizer_object=tokenizer.backend_tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|end|>",
+        extra_special_tokens=marks,
+    )
+    number = tokenizer.convert_tokens_to_ids
+    window = {"sliding_window": 64, "layer_types": ["sliding_attention", "full_attention"], "head_dim": 16}
+    eyes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 48}
+    config = Gemma3Config(
+        text_config=Gemma3TextConfig(**TEXT | window | {"initializer_range": 0.1}, **_ids(tokenizer)).to_dict(),
+        vision_config=eyes | {"image_size": 32, "patch_size": 8, "model_type": "siglip_vision_model"},
+        mm_tokens_per_image=4,
+        boi_token_index=number("<|vision_start|>"),
+        eoi_token_index=number("<|vision_end|>"),
+        image_token_index=number("<image>"),
+    )
+    network = Gemma3ForConditionalGeneration(config)
+    torch.nn.init.normal_(network.model.multi_modal_projector.mm_input_projection_weight)  # zeros until it is trained
+    network.save_pretrained(folder)
+    pictures = Gemma3ImageProcessor(size={"height": 32, "width": 32})
+    Gemma3Processor(pictures, tokenizer, chat_template=GEMMA3, image_seq_length=4).save_pretrained(folder)
+    return folder
+
+
+FAMILIES = {
+    "llama": save_llama,
+    "idefics3": save_idefics3,
+    "qwen2_vl": save_qwen2_vl,
+    "llava": save_llava,
+    "gemma3": save_gemma3,
+}
 
 
 def _ids(tokenizer):
