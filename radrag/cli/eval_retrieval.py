@@ -70,7 +70,7 @@ def retrieval(
         say(f"Ignored columns: {', '.join(manifest.ignored)}.")
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
     snapshot, channels = _index(workspace)
-    queries = _queries(workspace, manifest, snapshot.cases)
+    queries = manifest_queries(workspace, manifest, snapshot.cases)
     relevance = Relevance({name: case.labels for name, case in snapshot.cases.items()})
     searches = variants(workspace.retriever, channels, depth=depth)
     with progress("Searching", sum(bool(query.truth) for query in queries)) as advance:
@@ -97,7 +97,9 @@ def _index(workspace: Workspace) -> tuple[Snapshot, Sequence[Channel]]:
     return load_snapshot(current_index(workspace.settings.indexes)), workspace.retriever.channels
 
 
-def _queries(workspace: Workspace, manifest: QueryManifest, cases: Mapping[str, IndexedCase]) -> list[EvaluationQuery]:
+def manifest_queries(
+    workspace: Workspace, manifest: QueryManifest, cases: Mapping[str, IndexedCase]
+) -> list[EvaluationQuery]:
     """Encode the images and put the queries together; what is refused is named."""
     from data_prep.kinds import KINDS
     from radrag.evaluation.encoding import encode_images

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.index_fit import fit
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
 from radrag.settings import Settings
 
@@ -21,7 +22,10 @@ LEAST_RECALL = 0.95
 
 @click.group()
 def command() -> None:
-    """Build, list and verify search indexes."""
+    """Build, fit, list and verify search indexes."""
+
+
+command.add_command(fit)
 
 
 @command.command()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from radrag.evaluation.intervals import PatientBootstrap
+from radrag.evaluation.intervals import SEED, Estimate, PatientBootstrap
 from radrag.evaluation.queries import EvaluationQuery
 from radrag.evaluation.relevance import Relevance
 from radrag.retrieval.engine import Retriever
@@ -21,47 +22,108 @@ GRID = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 CUT = 10
 MAIN = "labels"
+FOLDS = 5
+FloatArray = npt.NDArray[np.float64]
 
 _DISCOUNT = 1 / np.log2(np.arange(2, CUT + 2))
 
 
+@dataclass(frozen=True, slots=True)
+class WeightsFit:
+    """Fitted weights of one way of asking, and what they gain on queries that they were not fitted to.
+
+    Attributes:
+        weights: channel name → weight.
+        queries, patients: what was fitted on.
+        before, after: mean nDCG@10 over the queries with the weights that there were, and with the fitted ones.
+        gain: held out: the difference, each query scored with the weights fitted to the other folds' patients.
+    """
+
+    weights: Mapping[str, float]
+    queries: int
+    patients: int
+    before: float
+    after: float
+    gain: Estimate
+
+
 def fit_weights(
-    queries: Sequence[EvaluationQuery], retriever: Retriever, relevance: Relevance, *, source: Mapping[str, str]
-) -> Weights:
-    """Return weights for images: the findings 1, each other channel what helps beside those chosen before it.
+    queries: Sequence[EvaluationQuery], retriever: Retriever, relevance: Relevance, *, words: bool = False
+) -> WeightsFit | None:
+    """Fit weights: the findings 1, each other channel what helps beside those chosen before it.
 
     Channels are tried by name. One gets the weight of :data:`GRID` with the highest mean nDCG@10, if the 95 % interval
     of the gain over leaving it out (paired bootstrap by patient) is above 0, and none otherwise.
 
     Args:
-        queries: those of images with a known truth count, and only ones that the image encoder was not fitted on.
-        source: what they are, for the reader of the file.
+        queries: those with a known truth count; of images only such as the image encoder was not fitted on.
+        retriever: of the index; its weights are what the fitted ones are compared with.
+        relevance: of the index's cases.
+        words: whether to fit what words are searched with, or what images are.
+
+    Returns:
+        None where fewer than two patients ask so.
     """
-    used = [query for query in queries if query.truth and query.search is not None and not query.search.typed]
+    known = retriever.weights.words if words else retriever.weights.image
+    used = [one for one in queries if one.truth and one.search and (retriever.weights.of(one.search) is known)]
+    patients = np.array([query.patient for query in used])
+    if len(set(patients.tolist())) < 2:
+        return None
     lists = [retriever.rankings(query.search, CUT) for query in used if query.search is not None]
     gains = [_gains(query, relevance) for query in used]
-    bootstrap = PatientBootstrap([query.patient for query in used])
 
-    def scores(image: Mapping[str, float]) -> npt.NDArray[np.float64]:
-        tried = retriever.with_parts(weights=Weights(image, image))
+    @cache
+    def scores(weights: tuple[tuple[str, float], ...]) -> FloatArray:
+        tried = retriever.with_parts(weights=Weights(dict(weights), dict(weights)))
         return np.array(
             [
-                _ndcg(tried.ids(tried.ranked(query.search, found).first(CUT)), gain, relevance)
+                _ndcg(tried.ids(tried.ranked(query.search, found, CUT).first(CUT)), gain, relevance)
                 for query, found, gain in zip(used, lists, gains, strict=True)
                 if query.search is not None
             ]
         )
 
+    channels = sorted({name for found in lists for name in found} - {MAIN})
+    chosen = _choose(scores, channels, patients, np.ones(len(used), dtype=bool))
+    before, held_out = scores(tuple(sorted(known.items()))), np.zeros(len(used))
+    folds = fold_of(patients.tolist())
+    for fold in range(FOLDS):
+        inside = folds == fold
+        held_out[inside] = scores(_choose(scores, channels, patients, ~inside))[inside]
+    return WeightsFit(
+        dict(chosen),
+        len(used),
+        len(set(patients.tolist())),
+        float(before.mean()),
+        float(scores(chosen).mean()),
+        PatientBootstrap(patients.tolist()).mean(held_out - before),
+    )
+
+
+def _choose(
+    scores: Callable[[tuple[tuple[str, float], ...]], FloatArray],
+    channels: Sequence[str],
+    patients: npt.NDArray[np.str_],
+    rows: npt.NDArray[np.bool_],
+) -> tuple[tuple[str, float], ...]:
+    """Return the weights that the queries in ``rows`` ask for."""
+    bootstrap = PatientBootstrap(patients[rows].tolist())
     chosen = {MAIN: 1.0}
-    best = scores(chosen)
-    for channel in sorted({name for found in lists for name in found} - {MAIN}):
-        tried = {weight: scores({**chosen, channel: weight}) for weight in GRID}
+    best = scores(tuple(sorted(chosen.items())))[rows]
+    for channel in channels:
+        tried = {weight: scores(tuple(sorted({**chosen, channel: weight}.items())))[rows] for weight in GRID}
         weight = max(tried, key=lambda value: float(tried[value].mean()))
         if bootstrap.mean(tried[weight] - best).low > 0:
             chosen[channel], best = weight, tried[weight]
-    about: dict[str, str | int | float] = {"queries": len(used), "patients": bootstrap.patients}
-    about |= {**source, "ndcg_at_10": round(float(best.mean()), 4)}
-    return Weights(chosen, retriever.weights.words, about)
+    return tuple(sorted(chosen.items()))
+
+
+def fold_of(patients: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return a fold from 0 for each query, the same for all of a patient; folds have about as many patients."""
+    names = sorted(set(patients))
+    place = np.random.default_rng(SEED).permutation(len(names)) % FOLDS
+    of = dict(zip(names, place.tolist(), strict=True))
+    return np.array([of[name] for name in patients], dtype=np.int64)
 
 
 def fit_risk(
@@ -106,7 +168,7 @@ def first_ranked(query: EvaluationQuery, retriever: Retriever, most: int) -> Ran
     if query.search is None:
         return NOTHING
     lists = retriever.rankings(query.search, most, names=list(retriever.weights.of(query.search)))
-    return retriever.ranked(query.search, lists).first(most)
+    return retriever.ranked(query.search, lists, most).first(most)
 
 
 def _gains(query: EvaluationQuery, relevance: Relevance) -> npt.NDArray[np.float64]:

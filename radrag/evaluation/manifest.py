@@ -86,7 +86,7 @@ def read_query_manifest(path: Path, *, split: str = "") -> QueryManifest:
     header = next(lines, (0, []))[1]
     names, labels = _columns(header, path.name)
     if split and "split" not in names:
-        raise UsageError(f"{path.name} has no column 'split'.", hint="Leave out --split, or add the column.")
+        raise UsageError(f"{path.name} has no column 'split'.", hint="Add the column, or give --split '' for all rows.")
     rows, splits = [], set()
     for line, cells in lines:
         if len(cells) != len(header):

@@ -12,7 +12,7 @@ from radrag.retrieval.fusion import reciprocal_rank
 from radrag.retrieval.query import Query
 from radrag.retrieval.ranked import Ranked
 from radrag.retrieval.rerank import AgreementReranker, Bonuses
-from radrag.retrieval.selection import diversified, select
+from radrag.retrieval.selection import diversified
 from radrag.retrieval.weights import Weights
 
 Search = Callable[[Query], Sequence[str]]
@@ -58,7 +58,7 @@ def variants(retriever: Retriever, channels: Sequence[Channel], *, depth: int) -
     }
     return {
         "fused": lambda query: [hit.case_id for hit in retriever.search(query, depth)],
-        "fused, no coverage": lambda query: _first(retriever, rankings.of(query), query),
+        "fused, no coverage": lambda query: _first(retriever, rankings.of(query), query, depth),
         "fused, diverse": partial(_diverse, retriever, rankings, depth),
         **{name: partial(_covering, other, rankings, depth) for name, other in fused.items()},
         "reciprocal rank": lambda query: retriever.ids(
@@ -91,18 +91,18 @@ def _weighed(lists: Mapping[str, Ranked], retriever: Retriever, query: Query) ->
     return {name: found for name, found in lists.items() if weights.get(name, 0) > 0}
 
 
-def _first(retriever: Retriever, lists: Mapping[str, Ranked], query: Query) -> list[str]:
-    return retriever.ids(retriever.ranked(query, _weighed(lists, retriever, query)))
+def _first(retriever: Retriever, lists: Mapping[str, Ranked], query: Query, depth: int) -> list[str]:
+    return retriever.ids(retriever.ranked(query, _weighed(lists, retriever, query), depth))
 
 
 def _covering(retriever: Retriever, rankings: _Rankings, depth: int, query: Query) -> list[str]:
     """Search as the retriever does with a fixed number of hits, from rankings that are there already."""
-    ranked = retriever.ranked(query, _weighed(rankings.of(query), retriever, query))
-    return retriever.ids(select(ranked, depth, retriever.wanted(query), retriever.states))
+    ranked = retriever.ranked(query, _weighed(rankings.of(query), retriever, query), depth)
+    return retriever.ids(retriever.chosen(query, ranked, depth))
 
 
 def _diverse(retriever: Retriever, rankings: _Rankings, depth: int, query: Query) -> list[str]:
-    ranked = retriever.ranked(query, _weighed(rankings.of(query), retriever, query))
+    ranked = retriever.ranked(query, _weighed(rankings.of(query), retriever, query), depth)
     return retriever.ids(diversified(ranked.first(5 * depth), depth, retriever.alike, balance=BALANCE))
 
 

@@ -36,8 +36,11 @@ class AgreementScorer:
     """
 
     def __init__(self, patterns: FloatArray) -> None:
-        self._patterns = np.asfortranarray(patterns)  # a label's column is read at once
-        self._said = lru_cache(maxsize=8)(self._find_said)
+        # By columns, which are read one at a time, and as small numbers: twice what is stated, and whether denied.
+        self._said = np.asfortranarray(np.maximum(2 * patterns, 0).astype(np.int8))
+        self._denied = np.asfortranarray(patterns < 0)
+        self._stated = lru_cache(maxsize=2)(self._find_stated)
+        self._sizes = lru_cache(maxsize=8)(self._find_sizes)
 
     def scores(self, probabilities: Mapping[str, float], *, normal: float | None = None) -> FloatArray:
         """Return the expected agreement of each pattern.
@@ -51,28 +54,36 @@ class AgreementScorer:
             float32 [patterns] in [0, 1], plus or minus :data:`SILENT`.
         """
         labels = tuple(name for name in NAMES if name in probabilities)
-        stated, denied, plain, weight = self._said(labels)
         chance = np.array([probabilities[name] for name in labels], dtype=np.float64)
         none, shown = _images(chance, normal)
-        agreement = denied @ (SILENT * (1 - 2 * chance) / max(len(labels), 1)).astype(np.float32)
-        agreement += np.float32(none) * plain
-        both = stated @ shown.astype(np.float32)
-        for count in range(len(labels)):
+        plain, weight = self._sizes(labels)
+        agreement = np.float32(none) * plain
+        for name, step in zip(labels, SILENT * (1 - 2 * chance) / max(len(labels), 1), strict=True):
+            agreement += self._denied[:, NAMES.index(name)] * np.float32(step)
+        possible = chance > 0
+        stated = self._stated(tuple(name for name, there in zip(labels, possible, strict=True) if there))
+        both = stated @ shown[possible].astype(np.float32)
+        for count in range(np.count_nonzero(possible)):
             agreement += both[:, count] * (2 / (weight + np.float32(count + 1)))
         return agreement
 
-    def _find_said(self, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return what patterns say of the labels; kept, since an encoder always assesses the same.
+    def _find_stated(self, labels: tuple[str, ...]) -> FloatArray:
+        """Return what patterns state of some labels under any wording, float32 [patterns, labels] in [0, 1]."""
+        columns = [self._said[:, _places(label)].max(axis=1) for label in labels]
+        return np.array(columns, dtype=np.float32).reshape(-1, len(self._said)).T / 2
 
-        Returns:
-            What each states of them, float32 [patterns, labels], and denies of them, as 0 or 1; its agreement with an
-            image that shows none [patterns]; how much it states in all [patterns], what was not assessed at
-            :data:`OTHER`.
+    def _find_sizes(self, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
+        """Return each pattern's agreement with an image that shows none of the assessed labels, and how much it states.
+
+        Both float32 [patterns]; what is stated and was not assessed counts :data:`OTHER`.
         """
-        stated, other = _stated(self._patterns, labels)
-        denied = np.maximum(-self._patterns[:, [NAMES.index(name) for name in labels]], 0)
-        number = stated.sum(axis=1)
-        return stated, denied, np.maximum(1 - number, 0) / (1 + OTHER * other), number + OTHER * other
+        number, other = np.zeros((2, len(self._said)), dtype=np.float32)
+        for label in labels:
+            number += self._said[:, _places(label)].max(axis=1) / np.float32(2)
+        covered = {place for label in labels for place in _places(label)} | _family(labels)
+        for place in set(range(len(NAMES))) - covered:
+            other += self._said[:, place] / np.float32(2)
+        return np.maximum(1 - number, 0) / (1 + OTHER * other), number + OTHER * other
 
 
 def expected_agreement(
@@ -82,14 +93,9 @@ def expected_agreement(
     return AgreementScorer(patterns).scores(probabilities, normal=normal)
 
 
-def _stated(patterns: FloatArray, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
-    """Return what patterns state of the assessed labels [n, labels] under any wording, and how much else [n]."""
-    said = np.maximum(patterns, 0)
-    columns = [[NAMES.index(name) for name in report_names(label)] for label in labels]
-    stated = np.array([said[:, places].max(axis=1) for places in columns], dtype=np.float32).reshape(-1, len(said)).T
-    covered = {place for places in columns for place in places} | _family(labels)
-    rest = [place for place in range(len(NAMES)) if place not in covered]
-    return stated, said[:, rest].sum(axis=1)
+def _places(label: str) -> list[int]:
+    """Return the places in ``NAMES`` of a label's wordings."""
+    return [NAMES.index(name) for name in report_names(label)]
 
 
 @lru_cache(maxsize=64)

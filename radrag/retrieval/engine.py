@@ -21,9 +21,9 @@ from radrag.retrieval.channels.lexical import LexicalChannel
 from radrag.retrieval.channels.text import TextChannel
 from radrag.retrieval.fusion import weighted_scores
 from radrag.retrieval.query import Query
-from radrag.retrieval.ranked import DECIMALS, BoolArray, FloatArray, IntArray, Ranked
+from radrag.retrieval.ranked import DECIMALS, BoolArray, FloatArray, IntArray, Ranked, joined_rows, ordered
 from radrag.retrieval.rerank import AgreementReranker, Reranker
-from radrag.retrieval.selection import AT_LEAST, FixedCount, Selector, select
+from radrag.retrieval.selection import FixedCount, Selector, cases_wanted, select
 from radrag.retrieval.weights import WEIGHTS, Weights
 
 DEPTH = 1000
@@ -63,8 +63,9 @@ class Retriever:
         self._reranker = reranker or AgreementReranker(snapshot.cases)
         self._selector = selector or FixedCount()
         self._stating: dict[str, BoolArray] = {}  # label → bool [patterns]
+        self._findings = FindingsChannel(snapshot.cases)
         channels: list[Channel] = [
-            FindingsChannel(snapshot.cases),
+            self._findings,
             TextChannel(snapshot.vectors[TEXT], encoder, snapshot.cases),
             LexicalChannel(snapshot.lexical, snapshot.cases),
         ]
@@ -95,10 +96,7 @@ class Retriever:
         weights = self._weights.of(query)
         lists = self.rankings(query, k, names=[name for name, weight in weights.items() if weight > 0])
         fused = self.fused(query, lists)
-        ranked = self._reranker.rerank(fused, query)
-        wanted = self.wanted(query)
-        count = self._selector.count(ranked, k, {} if query.typed else query.probabilities, self.states)
-        chosen = select(ranked, min(k, max(count, sum(wanted.values()))), wanted, self.states)
+        chosen = self.chosen(query, self._reranker.rerank(self._with_rare(query, fused, k), query), k)
         return tuple(
             Hit(
                 self._snapshot.cases.ids[row],
@@ -110,18 +108,46 @@ class Retriever:
             for rank, (row, score) in enumerate(zip(chosen.rows.tolist(), chosen.scores.tolist(), strict=True), start=1)
         )
 
-    def wanted(self, query: Query) -> dict[str, int]:
-        """Return how many cases the hits should have at least for each finding that is asked for."""
-        return {label: AT_LEAST for label in sorted(query.findings) if label != NO_FINDING}
+    def ranked(self, query: Query, lists: Mapping[str, Ranked], k: int) -> Ranked:
+        """Return what the channels found, fused, without twins, and re-ranked: what hits are selected from."""
+        return self._reranker.rerank(self._with_rare(query, self.fused(query, lists), k), query)
+
+    def chosen(self, query: Query, ranked: Ranked, k: int) -> Ranked:
+        """Return the hits of what was ranked: ``k`` or as many as the selector says, some for each finding."""
+        wanted = self.wanted(query, k)
+        count = self._selector.count(ranked, k, {} if query.typed else query.probabilities, self.states)
+        return select(ranked, min(k, max(count, sum(wanted.values()))), wanted, self.states)
 
     def fused(self, query: Query, lists: Mapping[str, Ranked]) -> Ranked:
         """Return what the channels found, fused and without twins."""
         cases = self._snapshot.cases
         return self.without_twins(weighted_scores(lists, cases.by_id, weights=self._weights.of(query)))
 
-    def ranked(self, query: Query, lists: Mapping[str, Ranked]) -> Ranked:
-        """Return what the channels found, fused, without twins, and re-ranked: what hits are selected from."""
-        return self._reranker.rerank(self.fused(query, lists), query)
+    def wanted(self, query: Query, k: int) -> dict[str, int]:
+        """Return how many of ``k`` hits should state each finding that is asked for."""
+        return cases_wanted({name: query.weights[name] for name in query.findings if name != NO_FINDING}, k)
+
+    def _with_rare(self, query: Query, fused: Ranked, k: int) -> Ranked:
+        """Add the best cases of findings that too few of those found state: no channel looks deep enough for all."""
+        rare = {
+            name: count for name, count in self.wanted(query, k).items() if self.states(fused.rows, name).sum() < count
+        }
+        if not rare or not len(fused):
+            return fused
+        may, every = self.may_be_found(query), np.arange(len(self.cases))
+        groups = [
+            (self.states(every, name) if may is None else self.states(every, name) & may, count)
+            for name, count in rare.items()
+        ]
+        weights = self._weights.of(query)
+        share = weights.get(self._findings.name, 0.0) / (sum(weights.values()) or 1.0)
+        found = self._findings.search_within(query, groups)
+        rows = np.setdiff1d(joined_rows(found), fused.rows)
+        scores = dict(pair for one in found for pair in zip(one.rows.tolist(), one.scores.tolist(), strict=True))
+        added = ordered(rows, share * np.array([scores[row] for row in rows.tolist()]), self.cases.by_id)
+        return self.without_twins(
+            Ranked(np.concatenate([fused.rows, added.rows]), np.concatenate([fused.scores, added.scores]))
+        )
 
     def with_parts(
         self, *, weights: Weights | None = None, reranker: Reranker | None = None, selector: Selector | None = None

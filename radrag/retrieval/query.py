@@ -106,14 +106,21 @@ def query_from_image(
 
 
 def query_from_text(text: str, findings: Iterable[Finding] = ()) -> Query:
-    """Ask for cases by words, and by the findings that the words state, if any."""
+    """Ask for cases by words, and by the findings that the words state, if any.
+
+    Words of normality ("no acute abnormality", and nothing stated beside it) ask for reports that state nothing.
+    """
     stated = list(findings)
     labels = finding_labels(stated) if stated else {}
+    probabilities = {label: max(weight, 0.0) for label, weight in labels.items() if label != NO_FINDING}
+    normal = labels.get(NO_FINDING, 0) > 0
+    if normal and any(finding.label == NO_FINDING for finding in stated):
+        probabilities = {label: 0.0 for label in NAMES if label != NO_FINDING}
     return Query(
         _spread(labels) if labels else {},
         normalise(text),
-        probabilities={label: max(weight, 0.0) for label, weight in labels.items() if label != NO_FINDING},
-        normal=1.0 if labels.get(NO_FINDING, 0) > 0 else None,
+        probabilities=probabilities,
+        normal=1.0 if normal else None,
         sides=finding_sides(stated),
     )
 

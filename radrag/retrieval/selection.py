@@ -138,6 +138,20 @@ def log_odds(probability: float) -> float:
     return log(inside / (1 - inside))
 
 
+def cases_wanted(weights: Mapping[str, float], k: int) -> dict[str, int]:
+    """Return how many of ``k`` cases should state each finding: in proportion to its weight, :data:`AT_LEAST` at least.
+
+    Cases that are most like the image as a whole deny what is rare beside its other findings, so that one finding's
+    neighbours would outvote another's; see docs/retrieval.md for what this changes.
+
+    Args:
+        weights: label that the query asks for → weight > 0.
+        k: how many hits there may be.
+    """
+    total = sum(weights.values())
+    return {label: max(AT_LEAST, round(k * weights[label] / total)) for label in sorted(weights)}
+
+
 def select(ranked: Ranked, k: int, wanted: Mapping[str, int], states: States) -> Ranked:
     """Return ``k`` cases in their order, as many of them for each wanted finding as are wanted, where there are.
 

@@ -121,6 +121,26 @@ def test_words_are_queries_too(made, tmp_path, capsys):
     assert found["overall"]["variants"]["fused"]["MRR"]["mean"] == 1
 
 
+def test_weights_are_fitted_to_a_manifest_and_kept_only_where_they_gain(made, tmp_path, capsys):
+    """The words say nothing that the findings do not: nothing is gained, so that nothing is saved."""
+    path = tmp_path / "words.csv"
+    rows = [f"large pleural effusion,{n},train,1,0\npneumonia,{n + 5},train,0,1" for n in range(5)]
+    path.write_text("\n".join(["text,patient,split,Pleural Effusion,Pneumonia", *rows]))
+    base = ["--workspace", str(made / "workspace"), "index", "fit", "--manifest", str(path)]
+    assert run([*base, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["saved"] is None
+    assert set(found["fits"]) == {"words"}
+    fit = found["fits"]["words"]
+    assert (fit["queries"], fit["patients"], fit["weights"]["after"]["labels"]) == (10, 10, 1.0)
+    assert fit["held_out_gain"]["low"] <= fit["held_out_gain"]["mean"] <= 0
+    assert run(base) == 0
+    shown = capsys.readouterr()
+    assert "held-out gain" in shown.out
+    assert "Nothing saved" in shown.err
+    assert run([*base, "--split", "val"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--split", "test"], "there are: train, val"), (["-k", "5"], "-k"), (["--encoder", "no"], "no")],

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
 from radrag.corpus.catalogue import Catalogue
 from radrag.retrieval.agreement import AgreementScorer
 from radrag.retrieval.query import Query
@@ -21,5 +26,15 @@ class FindingsChannel:
         """Rank by expected agreement."""
         if not query.probabilities:
             return NOTHING
+        return best_rows(self._scores(query), k, self._catalogue.by_id, allowed=allowed)
+
+    def search_within(self, query: Query, groups: Sequence[tuple[BoolArray, int]]) -> list[Ranked]:
+        """Return the best cases of some groups, each bool [all rows] with how many are wanted of it."""
+        if not query.probabilities or not groups:
+            return []
+        scores = self._scores(query)
+        return [best_rows(scores, count, self._catalogue.by_id, allowed=group) for group, count in groups]
+
+    def _scores(self, query: Query) -> npt.NDArray[np.float32]:
         scores = self._scorer.scores(query.probabilities, normal=query.normal)
-        return best_rows(scores[self._catalogue.pattern], k, self._catalogue.by_id, allowed=allowed)
+        return scores[self._catalogue.pattern]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from radrag.domain import ImageFinding
-from radrag.evaluation.fitting import fit_risk, fit_weights
+from radrag.evaluation.fitting import fit_risk, fit_weights, fold_of
 from radrag.evaluation.queries import EvaluationQuery
 from radrag.evaluation.relevance import Relevance
 from radrag.retrieval.fusion import weighted_scores
@@ -39,7 +39,7 @@ class FixedRankings:
     def rankings(self, query, depth, *, names=None):
         return {name: found for name, found in self.lists.items() if names is None or name in names}
 
-    def ranked(self, query, lists):
+    def ranked(self, query, lists, k):
         return weighted_scores(lists, BY_ID, weights=self.weights.of(query))
 
     def ids(self, found):
@@ -58,22 +58,36 @@ EDEMA = {"Edema": 1.0, "Hernia": 0.0}
 HERNIA = {"Edema": 0.0, "Hernia": 1.0}
 
 
-def fitted(score):
+def fitted(score, patients=10):
+    queries = [query(number, EDEMA) for number in range(patients)]
+    return fit_weights(queries, FixedRankings(labels=LABELS, text=ranked(score)), Relevance(CASES))
+
+
+def test_a_channel_that_orders_better_gets_a_weight_and_gains_on_patients_it_was_not_fitted_to():
+    found = fitted(lambda labels: float("Edema" in labels))
+    assert found.weights["text"] > 0
+    assert (found.queries, found.patients, found.after) == (10, 10, 1.0)
+    assert found.before < 0.5
+    assert found.gain.low > 0.5
+
+
+def test_a_channel_that_orders_worse_or_not_at_all_gets_none_and_gains_nothing():
+    for score in (lambda labels: float("Hernia" in labels), lambda _: 0.5):
+        found = fitted(score)
+        assert found.weights == {"labels": 1.0}
+        assert found.gain.mean == 0
+
+
+def test_one_patient_and_queries_that_ask_otherwise_fit_nothing():
+    assert fitted(lambda _: 0.5, patients=1) is None
     queries = [query(number, EDEMA) for number in range(5)]
-    return fit_weights(
-        queries, FixedRankings(labels=LABELS, text=ranked(score)), Relevance(CASES), source={"name": "made"}
-    )
+    assert fit_weights(queries, FixedRankings(labels=LABELS), Relevance(CASES), words=True) is None
 
 
-def test_a_channel_that_orders_better_gets_a_weight():
-    weights = fitted(lambda labels: float("Edema" in labels))
-    assert weights.image["text"] > 0
-    assert weights.source == {"name": "made", "queries": 5, "patients": 5, "ndcg_at_10": 1.0}
-
-
-def test_a_channel_that_orders_worse_or_not_at_all_gets_none():
-    assert fitted(lambda labels: float("Hernia" in labels)).image == {"labels": 1.0}
-    assert fitted(lambda _: 0.5).image == {"labels": 1.0}
+def test_a_patient_is_in_one_fold():
+    folds = fold_of(["a", "b", "a", "c", "b"])
+    assert folds[0] == folds[2]
+    assert folds[1] == folds[4]
 
 
 def test_what_is_likelier_by_the_image_is_likelier_there():
