@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,9 @@ def command(
     """Write vectors and image findings of all images in PATHS to a file.
 
     An .npz file has `paths` [n], `vectors` float32 [n, d] of unit norm, `labels` [l], `probabilities` float32 [n, l]
-    (NaN where the encoder was not trained) and `failed`, the paths that were refused. A .parquet file has the same
-    by row: `path`, `vector`, a column a label; `failed` is in its metadata.
+    (NaN where the encoder was not trained), `failed`, the paths that were refused, and `copies`, those of images that
+    were there already. A .parquet file has the same by row: `path`, `vector`, a column a label; `failed` and `copies`
+    are in its metadata.
     """
     from radrag.dicom.read import find_studies
     from radrag.dicom.stream import load_studies
@@ -70,6 +71,7 @@ def command(
     studies, refusals = find_studies(paths, salt=settings.salt())
     say_refused(refusals)
     failed = [refusal.path for refusal in refusals]
+    copies: list[str] = []
     if not studies:
         return 1
     image_encoder = Workspace(changed).image_encoder
@@ -80,14 +82,20 @@ def command(
         say(f"Runtime: {taken.name}{f' ({taken.note})' if taken.note else ''}.")
     table = EmbeddingTable(image_encoder)
     with progress("Encoding studies", len(studies)) as advance:
-        for study in load_studies(studies, side=enough_side(image_encoder.card.input_size)):
+        loaded = load_studies(studies, side=enough_side(image_encoder.card.input_size))
+        for files, study in zip(studies, loaded, strict=True):
             say_refused(study.refusals)
-            failed += [refusal.path for refusal in study.refusals]
+            refused = [refusal.path for refusal in study.refusals]
+            failed += refused
             for image in study.images:
                 table.add(image.image.path, image.greys, image.image.view)
+            known = {*refused, *(image.image.path for image in study.images)}
+            copies += [path for path in map(str, files.paths) if path not in known]
             advance(1)
-    table.write(out, failed)
-    say(f"{out}: {len(table)} images encoded, {len(failed)} failed.")
+    for path in copies:
+        say(f"Left out {path}: it is a copy of an image that was encoded.")
+    table.write(out, {"failed": failed, "copies": copies})
+    say(f"{out}: {len(table)} images encoded, {len(failed)} failed, {len(copies)} left out as copies.")
     return 1 if failed else 0
 
 
@@ -125,14 +133,18 @@ class EmbeddingTable:
             )
         self._waiting.clear()
 
-    def write(self, out: Path, failed: list[str]) -> None:
-        """Write the table, all or nothing, in the format that the name's ending says."""
+    def write(self, out: Path, without: Mapping[str, list[str]]) -> None:
+        """Write the table, all or nothing, in the format that the name's ending says.
+
+        Args:
+            without: why → paths that have no row.
+        """
         self._flush()
         with replacing(out) as part:
-            FORMATS[out.suffix](self, part, failed)
+            FORMATS[out.suffix](self, part, without)
 
-    def write_npz(self, path: Path, failed: list[str]) -> None:
-        """Write numpy arrays: paths, vectors, labels, probabilities, failed."""
+    def write_npz(self, path: Path, without: Mapping[str, list[str]]) -> None:
+        """Write numpy arrays: paths, vectors, labels, probabilities, and the paths without a row."""
         import numpy as np
 
         with path.open("wb") as file:
@@ -142,11 +154,11 @@ class EmbeddingTable:
                 vectors=np.concatenate(self._vectors) if self._vectors else np.zeros((0, 0), np.float32),
                 labels=np.array(self._labels, dtype=str),
                 probabilities=np.array(self._probabilities, dtype=np.float32),
-                failed=np.array(failed, dtype=str),
+                **{why: np.array(paths, dtype=str) for why, paths in without.items()},
             )
 
-    def write_parquet(self, path: Path, failed: list[str]) -> None:
-        """Write a row an image: path, vector, a column a label; the refused paths are in the schema's metadata."""
+    def write_parquet(self, path: Path, without: Mapping[str, list[str]]) -> None:
+        """Write a row an image: path, vector, a column a label; the paths without a row are in the metadata."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -157,11 +169,11 @@ class EmbeddingTable:
         }
         for number, label in enumerate(self._labels):
             columns[label] = pa.array([row[number] for row in self._probabilities], pa.float32())
-        table = pa.table(columns).replace_schema_metadata({"failed": json.dumps(failed)})
+        table = pa.table(columns).replace_schema_metadata({why: json.dumps(paths) for why, paths in without.items()})
         pq.write_table(table, path)
 
 
-FORMATS: dict[str, Callable[[EmbeddingTable, Path, list[str]], None]] = {
+FORMATS: dict[str, Callable[[EmbeddingTable, Path, Mapping[str, list[str]]], None]] = {
     ".npz": EmbeddingTable.write_npz,
     ".parquet": EmbeddingTable.write_parquet,
 }

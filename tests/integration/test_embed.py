@@ -30,6 +30,11 @@ def films(shared_data, tmp_path_factory):
     return folder
 
 
+def some(films, count=5):
+    """Return paths of the first whole films."""
+    return [str(path) for path in sorted(films.glob("*.jpg"))[1 : count + 1]]
+
+
 @pytest.fixture(scope="module")
 def embedded(films, tmp_path_factory):
     """What one run wrote, and its exit code."""
@@ -66,10 +71,6 @@ def test_a_row_is_what_a_draft_of_that_file_sees(films, embedded):
         assert table["probabilities"][row] == pytest.approx(found, abs=2e-3)
 
 
-def some(films, count=5):
-    return [str(path) for path in sorted(films.glob("*.jpg"))[1 : count + 1]]
-
-
 def test_a_parquet_file_holds_the_same_rows(films, embedded, tmp_path):
     paths = some(films)
     arguments = ["--workspace", str(tmp_path / "w"), "embed", *paths, str(films / BROKEN)]
@@ -78,6 +79,18 @@ def test_a_parquet_file_holds_the_same_rows(films, embedded, tmp_path):
     assert rows["path"].to_pylist() == paths
     assert np.array(rows["vector"].to_pylist(), np.float32) == pytest.approx(embedded[1]["vectors"][:5], abs=1e-4)
     assert json.loads(rows.schema.metadata[b"failed"]) == [str(films / BROKEN)]
+    assert json.loads(rows.schema.metadata[b"copies"]) == []
+
+
+def test_a_copy_of_a_file_is_named_and_not_lost_in_silence(films, tmp_path, capsys):
+    (first,) = some(films, 1)
+    copy = tmp_path / "copy.jpg"
+    shutil.copyfile(first, copy)
+    assert run(["--workspace", str(tmp_path / "w"), "embed", first, str(copy), "--out", str(tmp_path / "v.npz")]) == 0
+    assert f"Left out {copy}" in capsys.readouterr().err
+    with np.load(tmp_path / "v.npz") as table:
+        assert list(table["paths"]) == [first]
+        assert list(table["copies"]) == [str(copy)]
 
 
 def test_stopping_leaves_the_file_of_before(films, tmp_path, monkeypatch, capsys):
@@ -102,7 +115,7 @@ import numpy as np
 from radrag.cli import embed
 from radrag.cli.main import run
 
-def half(table, path, failed):
+def half(table, path, without):
     path.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 
