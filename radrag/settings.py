@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         generator_model: folder or name of the local model, or the model's name on the server.
         generator_url: base address of an OpenAI-compatible server, such as ``http://127.0.0.1:8000/v1``.
         generator_key: what the server asks for, if anything; never shown.
+        generator_pictures: whether the server's model sees the images; off for text-only models.
+        generator_timeout: seconds for a whole answer of the server.
+        generator_certificates: PEM file of the authorities to trust for https; empty for those of the system.
         hits: how many cases ground a draft (1 to 100).
         seed: seed of everything random.
     """
@@ -56,6 +59,9 @@ class Settings(BaseSettings):
     generator_model: str = ""
     generator_url: str = ""
     generator_key: SecretStr = SecretStr("")
+    generator_pictures: bool = True
+    generator_timeout: float = Field(default=600.0, gt=0)
+    generator_certificates: Path | None = None
     hits: int = Field(default=20, ge=1, le=100)
     seed: int = 0
 

@@ -134,7 +134,14 @@ class Workspace:
                 hint="For example: --url http://127.0.0.1:8000/v1 --model medgemma",
             )
         key = settings.generator_key.get_secret_value() or None
-        return EndpointModel(settings.generator_url, settings.generator_model, key=key)
+        return EndpointModel(
+            settings.generator_url,
+            settings.generator_model,
+            key=key,
+            timeout=settings.generator_timeout,
+            sends_pictures=settings.generator_pictures,
+            certificates=settings.generator_certificates,
+        )
 
     @cached_property
     def drafter(self) -> Drafter:

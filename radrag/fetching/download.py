@@ -9,14 +9,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO
 
 from radrag.disk import digest_of
 from radrag.errors import FetchCode, FetchError
-from radrag.fetching.http import Dropped, HttpTransport, Reply, Transport
+from radrag.fetching.http import Dropped, HttpTransport, Reply, Transport, retry_after
 from radrag.fetching.part import Origin, disk_errors, forget, forget_origin, locked, read_origin, write_origin
 
 TRIES = 8  # in a row without one new byte: about four minutes of waiting
@@ -149,7 +147,7 @@ class _Run:
         try:
             with self.transport(self.url, headers) as reply:
                 if reply.status in _PASSING:
-                    return _retry_after(reply.headers)
+                    return _pause_asked_for(reply.headers)
                 self._take(reply)
         except Dropped:
             self.file.flush()
@@ -233,17 +231,9 @@ def _differs(path: Path, expected: Expected) -> str | None:
     return None
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Return the pause a server asks for, in seconds (RFC 9110, 10.2.3: a number or a date), 0 when it does not."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        seconds = float(value)
-    else:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return 0.0
-        seconds = max(0.0, (when.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+def _pause_asked_for(headers: Mapping[str, str]) -> float:
+    """Return the pause a server asks for, in seconds; FetchError where that is too long to wait for."""
+    seconds = retry_after(headers.get("retry-after", ""))
     if seconds > LONGEST_RETRY_AFTER:
         raise FetchError(
             FetchCode.UNREACHABLE,

@@ -7,6 +7,8 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from radrag import __version__
@@ -170,3 +172,13 @@ def _require_safe(url: httpx2.URL) -> None:
     raise FetchError(
         FetchCode.BAD_ADDRESS, f"A password is not sent to {url.host} without encryption.", hint="Use an https address."
     )
+
+
+def retry_after(value: str) -> float:
+    """Return the pause a server asks for, in seconds (RFC 9110, 10.2.3: a number or a date), 0 when it does not."""
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    except ValueError:
+        return 0.0

@@ -15,14 +15,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from radrag import __version__
 from radrag.errors import GenerationCode, GenerationError
-from radrag.fetching.http import Dropped
+from radrag.fetching.http import Dropped, retry_after
 from radrag.generation.own_network import ServerAddress, resolve
 from radrag.generation.replies import LARGEST_ERROR, bounded_body, prompt_too_long, told_error
 
@@ -219,7 +217,7 @@ class Connection:
             if told:
                 raise told
         if status in _PASSING or status >= 500:
-            raise _Passing(f"it answers HTTP {status}", _retry_after(response.headers.get("retry-after", "")))
+            raise _Passing(f"it answers HTTP {status}", retry_after(response.headers.get("retry-after", "")))
         if status in {400, 415, 422}:
             raise Rejected
         if 300 <= status < 400:
@@ -240,16 +238,6 @@ class Connection:
 def _pause(failed: int) -> float:
     """Return a wait that doubles with each failure, shortened by chance so that clients do not come back at once."""
     return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (failed - 1))
-
-
-def _retry_after(value: str) -> float:
-    """Return the pause a server asks for, in seconds (RFC 9110, 10.2.3: a number or a date), 0 when it does not."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds())
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def _run(work: Coroutine[Any, Any, Read]) -> Read:
