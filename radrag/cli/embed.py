@@ -147,6 +147,7 @@ class EmbeddingTable:
         """Write numpy arrays: paths, vectors, labels, probabilities, and the paths without a row."""
         import numpy as np
 
+        others: dict[str, Any] = {why: np.array(paths, dtype=str) for why, paths in without.items()}
         with path.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -154,7 +155,7 @@ class EmbeddingTable:
                 vectors=np.concatenate(self._vectors) if self._vectors else np.zeros((0, 0), np.float32),
                 labels=np.array(self._labels, dtype=str),
                 probabilities=np.array(self._probabilities, dtype=np.float32),
-                **{why: np.array(paths, dtype=str) for why, paths in without.items()},
+                **others,
             )
 
     def write_parquet(self, path: Path, without: Mapping[str, list[str]]) -> None:
