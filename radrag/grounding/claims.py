@@ -21,6 +21,12 @@ FULL_SUPPORT = 0.8
 WEAK_SUPPORT = 0.5
 """Below this strength evidence counts only where nothing stronger is there: another label, or several things open."""
 
+POSSIBLE = 0.45
+"""Strength of "possible edema" for "edema"."""
+
+_APART = {"Cardiomegaly", "Enlarged Cardiomediastinum"}
+"""A large heart widens the mediastinum, but who calls the mediastinum normal may have called the heart large before."""
+
 _LEVEL = {Severity.MILD: 1, Severity.MODERATE: 2, Severity.SEVERE: 3}
 _DIRECTION = {Change.NEW: 1, Change.WORSE: 1, Change.STABLE: 0, Change.BETTER: -1}
 _ZONES = (
@@ -70,13 +76,15 @@ def _judge_label(claim: Finding, evidence: Finding) -> Judgement | None:
         if Polarity.NEGATIVE in (said, found):
             return Judgement(Relation.CONTRADICTS, 0.6)
         # "effusion" is more than "possible effusion" and less the other way round
-        return Judgement(Relation.SUPPORTS, 0.8 if said is Polarity.UNCERTAIN else 0.5)
+        return Judgement(Relation.SUPPORTS, 0.8 if said is Polarity.UNCERTAIN else POSSIBLE)
+    if {claim.label, evidence.label} == _APART and Polarity.NEGATIVE in (said, found):
+        return None
     if claim.label in ancestors(evidence.label):  # the evidence is more specific
         if said is Polarity.NEGATIVE:
             return Judgement(Relation.SUPPORTS, 0.4) if denied else _contradiction(found)
         if denied:
             return None
-        return Judgement(Relation.SUPPORTS, 0.5 if found is Polarity.UNCERTAIN and said is not found else 0.9)
+        return Judgement(Relation.SUPPORTS, POSSIBLE if found is Polarity.UNCERTAIN and said is not found else 0.9)
     if evidence.label in ancestors(claim.label):  # the evidence is more general
         if said is Polarity.NEGATIVE:
             return Judgement(Relation.SUPPORTS, 0.9) if denied else None

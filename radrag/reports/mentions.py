@@ -20,6 +20,7 @@ _RESUMES = frozenset({"but", "although", "though", "yet", ","})
 _OTHER = frozenset({"other", "additional", "further", "new", "interval", "else"})
 _REST = frozenset({"otherwise", "remaining", "remainder", "rest"})
 _BROAD = frozenset({"Lung Opacity", NO_FINDING})
+_SHOWS = frozenset({"show", "shows", "demonstrate", "demonstrates", "reveal", "reveals"})
 _MORE = (["other"], ["additional"])
 _EXCEPTIONS = frozenset({"except", "other", "aside", "apart", "with"})
 _ALTERNATIVE = frozenset({"or", "versus", "vs"})
@@ -109,7 +110,10 @@ def _parts_of(tagged: Tagged, concepts: list[Tag], state: Tag, used: set[Tag]) -
     before = _preceding(tagged, concepts[:at], state, used)
     if not before or not after:
         return after or before
-    verb = any(word in scope.FINITE for word in tagged.words[before[0].end : state.start])
+    between = tagged.words[before[0].end : state.start]
+    if not _SHOWS.isdisjoint(between):
+        return after  # "the films show a normal heart"
+    verb = any(word in scope.FINITE for word in between)
     return before if verb and before[0] not in used else after
 
 
@@ -192,6 +196,7 @@ def _combine(tagged: Tagged, state: Tag, parts: list[Tag], clause: tuple[int, in
     bare = Tag("part", "chest" if state.value == "abnormal" else "", state.start, state.end)
     after = tagged.words[clause[1] : clause[1] + 2]
     excepted = bool(_EXCEPTIONS.intersection(after[:1])) and after != ["with", "no"]
+    excepted = excepted or "since" in tagged.words[state.end : clause[1]]  # says what changed, not what there is
     found: list[Mention] = []
     for part in parts or [bare]:
         for name in part.value.split("|"):

@@ -33,6 +33,7 @@ SUPPORTS = [
     (effusion(N), effusion(N, side=Side.BILATERAL)),
     (effusion(U), effusion(P)),
     (Finding("Lung Opacity"), Finding("Pneumonia")),
+    (Finding("Enlarged Cardiomediastinum"), Finding("Cardiomegaly")),
     (Finding("Pneumonia", N), Finding("Lung Opacity", N)),
     (Finding("No Finding"), Finding("No Finding")),
 ]
@@ -76,6 +77,9 @@ SILENT = [
     (effusion(side=Side.RIGHT), effusion(N, side=Side.LEFT)),
     (effusion(N, severity=Severity.SEVERE), effusion(severity=Severity.MILD)),
     (effusion(severity=Severity.MILD), effusion(N, severity=Severity.SEVERE)),
+    (Finding("Cardiomegaly"), Finding("Enlarged Cardiomediastinum", N)),
+    (Finding("Enlarged Cardiomediastinum", N), Finding("Cardiomegaly")),
+    (Finding("Cardiomegaly", N), Finding("Enlarged Cardiomediastinum", N)),
     (effusion(), effusion(N, side=Side.LEFT)),
     (effusion(N, side=Side.LEFT), effusion()),
     (effusion(), effusion(N, severity=Severity.SEVERE)),
