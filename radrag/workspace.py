@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from radrag.drafting import Drafter
     from radrag.encoders.base import ImageEncoder, TextEncoder
     from radrag.generation.base import Generator
+    from radrag.generation.endpoint import EndpointModel
     from radrag.generation.model import Model
     from radrag.grounding.verify import Verifier
     from radrag.reports.findings import Labeler
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 class Workspace:
     """Everything a command needs, from one settings object; heavy packages are loaded on first use."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, on_token: Callable[[int], None] | None = None) -> None:
         self.settings = settings
+        self._on_token = on_token  # called by a local model after each token, with their number so far
 
     @cached_property
     def store(self) -> Store:
@@ -114,7 +117,7 @@ class Workspace:
             return ComposeGenerator()
         from radrag.generation.model import ModelGenerator
 
-        return ModelGenerator(self._vlm() if named == "vlm" else self._endpoint())
+        return ModelGenerator(self._vlm() if named == "vlm" else self.endpoint)
 
     def _vlm(self) -> Model:
         from radrag.generation.vlm import VlmModel
@@ -122,9 +125,17 @@ class Workspace:
         settings = self.settings
         if not settings.generator_model:
             raise UsageError("Generator vlm needs a model.", hint="Give a folder or a pulled name: --model hf:FOLDER")
-        return VlmModel.load(settings.generator_model, cache=settings.cache, device=settings.device)
+        return VlmModel.load(
+            settings.generator_model, cache=settings.cache, device=settings.device, progress=self._on_token
+        )
 
-    def _endpoint(self) -> Model:
+    @cached_property
+    def endpoint(self) -> EndpointModel:
+        """The model server that the settings name; nothing is sent to it yet.
+
+        Raises:
+            UsageError: they name none, or an address that cannot be one.
+        """
         from radrag.generation.endpoint import EndpointModel
 
         settings = self.settings

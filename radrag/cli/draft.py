@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,7 +82,7 @@ def command(
         "generator_url": url,
         "hits": hits,
     }
-    workspace = Workspace(settings.with_changes(**given))
+    workspace = Workspace(settings.with_changes(**given), on_token=_count_tokens())
 
     def shown(draft: Draft) -> None:
         show(draft, as_json=as_json, links=links, neighbourhood=neighbourhood)
@@ -96,6 +97,18 @@ def command(
             "--note belongs to --revise." if notes else "PATHS are missing: give DICOM, PNG or JPEG files or folders."
         )
     return _draft_all(workspace, paths, priors, indication, shown, save=save)
+
+
+def _count_tokens() -> Callable[[int], None] | None:
+    """Return what shows how far a local model is, on one line of the terminal; None where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show_count(tokens: int) -> None:
+        if tokens % 5 == 0:
+            click.echo(f"\rWriting: {tokens:,} tokens ", err=True, nl=False)
+
+    return show_count
 
 
 def _revised(workspace: Workspace, draft_id: str, notes: tuple[str, ...]) -> Draft:
