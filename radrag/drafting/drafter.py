@@ -20,7 +20,7 @@ from radrag.grounding.revision import Revised, Tools, revise, revision_to_dict
 from radrag.grounding.second_look import ROUNDS, LookUp, Sources, look_up_to_dict
 from radrag.grounding.steering import Change, read_note, sentence_named
 from radrag.grounding.verify import Verifier
-from radrag.grounding.warnings import abstention, revision_warnings, sentence_warnings, study_warnings
+from radrag.grounding.warnings import abstention, index_warnings, revision_warnings, sentence_warnings, study_warnings
 from radrag.release import Destination, Terms, require_release
 from radrag.reports.screening import is_communication, is_comparison
 from radrag.retrieval.engine import Retriever
@@ -140,6 +140,7 @@ class Drafter:
             *study.warnings,
             *(unusual.warnings() if unusual else ()),
             *study_warnings(study),
+            *(index_warnings(self._retriever.manifest.image_encoder, seen.encoder)),
             *([abstained] if abstained else ()),
             *revision_warnings(revised, compared=len(written) - len(allowed), advised=len(allowed) - len(texts)),
             *sentence_warnings(revised.sentences, seen.findings, looked_up=[hit.case_id for hit in looked_up]),

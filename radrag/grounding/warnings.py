@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from radrag.domain import DraftSentence, DraftWarning, Finding, ImageFinding, Polarity, Relation, Status, View
@@ -31,6 +31,21 @@ def study_warnings(study: LoadedStudy) -> list[DraftWarning]:
             )
         )
     return found
+
+
+def index_warnings(indexed: Mapping[str, str], used: Mapping[str, str]) -> list[DraftWarning]:
+    """Return whether the index's images cannot be searched, because another encoder than the used one encoded them.
+
+    Args:
+        indexed, used: identities of the encoders; the first is empty where the index has no images.
+    """
+    if not indexed or dict(indexed) == dict(used):
+        return []
+    message = (
+        f"The index's images were encoded by {indexed.get('name')} {indexed.get('version')}, which this draft does not "
+        "use: cases were found by findings and words alone."
+    )
+    return [DraftWarning("images_not_searched", message)]
 
 
 def sentence_warnings(

@@ -334,6 +334,15 @@ def test_generator_and_reader_get_what_the_cases_found_for_the_image_say():
     assert [one["label"] for one in drafted.provenance["neighbourhood"]] == list(counts)
 
 
+def test_an_index_whose_images_another_encoder_saw_is_searched_without_them_and_the_reader_told():
+    drafter = make(Generator("There is a pleural effusion."), NoTerms())
+    manifest = SimpleNamespace(**vars(Retriever.manifest) | {"image_encoder": {"name": "other", "version": "7"}})
+    drafter._retriever.manifest = manifest
+    drafted = drafter.draft(study(View.PA))
+    assert codes(drafted) == ["images_not_searched"]
+    assert "other 7" in drafted.warnings[0].message
+
+
 def test_an_unusual_image_is_drafted_and_the_reader_told():
     def novelty(vector, hashes):
         assert vector is None  # the index was made by another encoder
