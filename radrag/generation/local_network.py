@@ -8,6 +8,7 @@ from typing import Any
 
 from radrag.encoders.huggingface_folder import CONFIG, read_json
 from radrag.errors import UsageError, WeightsError
+from radrag.generation.local_weights import memory_errors
 from radrag.generation.quiet import quiet_transformers
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -39,15 +40,17 @@ def load_network(folder: Path, dtype: str, device: str) -> Loaded:
 
     Raises:
         WeightsError: the folder is incomplete, damaged, needs its own code, or is of a kind that writes no text.
+        GenerationError: ``out_of_memory``.
     """
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     auto: Any = transformers
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     kind = str(read_json(folder / CONFIG).get("model_type", ""))
     try:
-        with quiet_transformers():
+        with quiet_transformers(), memory_errors(device):
             config = auto.AutoConfig.from_pretrained(folder, **here)
             sees = type(config) in auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
             if config.is_encoder_decoder or not (sees or type(config) in auto.MODEL_FOR_CAUSAL_LM_MAPPING):
@@ -65,12 +68,13 @@ def load_network(folder: Path, dtype: str, device: str) -> Loaded:
                 output_loading_info=True,
                 **here,
             )
+            network = network.eval().to(device)
     except ImportError as error:
         raise WeightsError(
             f"{folder.name} needs a package that is not installed ({error.name or 'quantised weights'}).",
             hint="Use weights in float32, bfloat16 or float16.",
         ) from error
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise WeightsError(
             f"{folder.name} cannot be loaded: it is incomplete, damaged, or of an architecture {kind!r} that the "
             "installed transformers does not have.",
@@ -83,7 +87,7 @@ def load_network(folder: Path, dtype: str, device: str) -> Loaded:
     ends = _end_tokens(network, tokenizer)
     # The folder's own sampling settings would change the answer behind the card's back.
     network.generation_config = auto.GenerationConfig(eos_token_id=ends)
-    return Loaded(network.eval().to(device), processor, tokenizer, tuple(ends), sees)
+    return Loaded(network, processor, tokenizer, tuple(ends), sees)
 
 
 def _end_tokens(network: Any, tokenizer: Any) -> list[int]:

@@ -6,8 +6,8 @@ import json
 import math
 import re
 import struct
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from radrag.disk import replacing
@@ -129,3 +129,25 @@ def _numbers(path: Path) -> dict[str, int]:
     """Return the first number of each line by the line's first word."""
     lines = [line.split() for line in path.read_text().splitlines()]
     return {words[0]: int(words[1]) for words in lines if len(words) > 1}
+
+
+@contextmanager
+def memory_errors(device: str) -> Iterator[None]:
+    """Tell of memory that runs out inside a with block.
+
+    Raises:
+        GenerationError: ``out_of_memory``.
+    """
+    import torch
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is a RuntimeError
+        full = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise GenerationError(
+            GenerationCode.OUT_OF_MEMORY,
+            f"The model ran out of memory on {device}.",
+            hint="Take a smaller model, or a machine with more memory.",
+        ) from error

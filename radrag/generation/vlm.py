@@ -6,8 +6,7 @@ import hashlib
 import importlib.metadata
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +17,7 @@ from radrag.generation.chat import LONGEST_SIDE, model_inputs, template_of
 from radrag.generation.constrained import Constraint, TokenVocabulary
 from radrag.generation.gguf_model import model_folder
 from radrag.generation.local_network import DTYPES, Loaded, dtype_for, load_network
-from radrag.generation.local_weights import check_memory, known_sha256, safe_weights
+from radrag.generation.local_weights import check_memory, known_sha256, memory_errors, safe_weights
 from radrag.generation.prompt import Prompt
 from radrag.generation.quiet import quiet_transformers
 from radrag.models.registry import HUGGING_FACE
@@ -103,8 +102,7 @@ class VlmModel:
         folder = model_folder(name, cache)
         paths = safe_weights(folder)
         check_memory(paths, DTYPES[chosen], device, memory)
-        with _memory_errors(device):
-            loaded = load_network(folder, chosen, device)
+        loaded = load_network(folder, chosen, device)
         sha256 = known_sha256(paths, cache)
         template = template_of(loaded.processor)
         card = GeneratorCard(
@@ -153,7 +151,7 @@ class VlmModel:
             max_new_tokens=self._most, eos_token_id=list(self._ends), pad_token_id=self._ends[0], **sampling
         )
         devices = [] if self._device == "cpu" else [torch.device(self._device)]
-        with self._turn, _memory_errors(self._device), torch.inference_mode(), torch.random.fork_rng(devices):
+        with self._turn, memory_errors(self._device), torch.inference_mode(), torch.random.fork_rng(devices):
             torch.manual_seed(seed)
             with quiet_transformers():
                 self._network.generate(
@@ -199,21 +197,3 @@ def _shown_name(name: str, folder: Path) -> str:
     given = name.removeprefix(HUGGING_FACE)
     hub = re.fullmatch(r"[\w.-]+/[\w.-]+", given, re.ASCII) and not Path(given).expanduser().exists()
     return f"{HUGGING_FACE}{given}" if hub else folder.resolve().name
-
-
-@contextmanager
-def _memory_errors(device: str) -> Iterator[None]:
-    """Tell of memory that ran out in our own words."""
-    import torch
-
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch's own OutOfMemoryError is a RuntimeError
-        full = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
-        if not full:
-            raise
-        raise GenerationError(
-            GenerationCode.OUT_OF_MEMORY,
-            f"The model ran out of memory on {device}.",
-            hint="Take a smaller model, or a machine with more memory.",
-        ) from error

@@ -59,10 +59,10 @@ def test_whatever_the_seed_the_answer_can_be_read_and_every_sentence_cites(model
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_seed_gives_one_answer_and_another_seed_another(model, family):
-    answers = [model(family).complete(PROMPT, SHORT, (FILM,), seed) for seed in (0, 0, 5, 5, 6)]
+    answers = [model(family).complete(PROMPT, SHORT, (FILM,), seed) for seed in (0, 0, 5, 5, 6, 7, 8)]
     assert answers[0] == answers[1]
     assert answers[2] == answers[3]
-    assert len(set(answers)) == 3
+    assert len(set(answers)) >= 3
 
 
 @pytest.mark.parametrize("family", SEEING)

@@ -150,6 +150,18 @@ def test_weights_that_do_not_fill_the_network_are_refused(llama):
         load(llama)
 
 
+def test_weights_of_another_size_and_weights_cut_short_are_refused(llama):
+    path = llama / "model.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(WeightsError):
+        load(llama)
+    path.write_bytes(whole)
+    change(llama / "config.json", intermediate_size=64)
+    with pytest.raises(WeightsError):
+        load(llama)
+
+
 @pytest.mark.parametrize(
     "header",
     [b"", b"\x01", struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 10**9) + b"{}", struct.pack("<Q", 2) + b"{"],
