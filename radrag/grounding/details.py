@@ -42,7 +42,7 @@ class Details:
     """What a sentence says beside its findings.
 
     Attributes:
-        said: kind (side, severity, change, zone, measure, level, rib, count) → every value in the words.
+        said: kind (side, severity, change, zone, measure, level, rib, count, only) → every value in the words.
         loose: of these, the values that no finding of the sentence carries; numbers always.
     """
 
@@ -101,6 +101,7 @@ def _said(text: str) -> dict[str, frozenset[str]]:
     found["zone"] = zones(text)
     if any(character.isdigit() for character in text) or _SPELLED.search(text):
         found |= {"measure": _measures(text), "level": _levels(text), "rib": _ribs(text)}
+    found["only"] = frozenset(before or after for before, after in _ONLY.findall(text))
     found["count"] = frozenset(_COUNTS[word] for word in _COUNT.findall(text))
     return found
 
@@ -124,6 +125,7 @@ def _tagged(text: str, pattern: re.Pattern[str], values: Mapping[str, str]) -> f
 
 _MEASURE = re.compile(r"\b(\d+(?:\.\d+)?)\s?-?\s?(mm|cm|millimeters?|centimeters?)\b")
 _LEVEL = re.compile(r"\b([ctl])-?(\d{1,2})\b")
+_ONLY = re.compile(r"\b(left|right)(?: side)? only\b|\bonly (?:on|in|at) the (left|right)\b")
 _RIB = re.compile(r"\bribs?\b")
 _ORDINALS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,

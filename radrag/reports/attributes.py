@@ -17,6 +17,10 @@ _OPENERS = frozenset(["a", "an", "the", "no", "with", "and", ".", ":", ")", ";"]
 _ADJECTIVES = 3
 """Words that may stand between "small," and what is small."""
 
+_MORE_OR_LESS = {"increased": Change.WORSE, "decreased": Change.BETTER}
+_MAY_BE_DENSE = frozenset({"Lung Opacity", "Nodule", "Increased Lung Markings"})
+"""Of these "increased" may say how dense they are."""
+
 _ARTICLES = frozenset(["a", "an", "the"])
 _JOINS = frozenset({",", "and", "or", "nor", "&", "/"})
 
@@ -146,7 +150,13 @@ def change_of(tagged: Tagged, own: tuple[range, range], mention: Mention) -> Cha
     ]
     found = _within(tags, own[0], inside)[::-1] + _within(tags, own[1])
     strong = [tag for tag in found if tag.value != "stable"]
-    return Change((strong or found)[0].value) if found else _trailing_change(tagged, mention)
+    if found:
+        return Change((strong or found)[0].value)
+    if mention.core == (mention.start, mention.end) and mention.label not in _MAY_BE_DENSE:
+        said = [_MORE_OR_LESS[word] for word in tagged.words[own[0].start : mention.start] if word in _MORE_OR_LESS]
+        if said:
+            return said[-1]
+    return _trailing_change(tagged, mention)
 
 
 def _trailing_change(tagged: Tagged, mention: Mention) -> Change:

@@ -21,7 +21,7 @@ _LONGEST = 240
 LABELS = "labels"
 """Section of cases without a report: a row of a label table, written out; evidence where there is nothing better."""
 
-VERSION = "4"
+VERSION = "5"
 """Counts up with every change of what is found in a text: corpora are read anew when it does."""
 
 
