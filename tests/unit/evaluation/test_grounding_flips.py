@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,16 @@ def run(cases):
     return run_flips(cases, Verifier(LABELER.label_text), LABELER.label_section)
 
 
-@pytest.mark.parametrize("part", ["tuned", "held-out"])
+@pytest.mark.parametrize("part", ["tuned", "held-out", "second held-out"])
 def test_the_written_flips_are_caught(part):
     scores = run([case for case in read_flips(WRITTEN) if case.part == part])
-    assert scores.total(part).n >= 100
+    assert scores.total(part).n >= 60
     assert scores.total(part).rate >= CATCH
-    assert scores.false_alarms(part) <= FALSE_ALARMS
+
+
+def test_written_sentences_that_say_the_same_raise_no_alarm():
+    scores = run([replace(case, part="all") for case in read_flips(WRITTEN) if case.kind == SAME])
+    assert scores.false_alarms("all") <= FALSE_ALARMS
 
 
 def test_the_flips_of_own_sentences_are_caught():
