@@ -2,7 +2,7 @@
 
 The judge here is not the verifier. It reads each quote anew and asks one thing of it: does it state a claim of the
 sentence, by label, polarity and side? It shares the labeler with the verifier, so it cannot see the labeler's own
-mistakes; :mod:`radrag.evaluation.grounding_sample` holds what a person read.
+mistakes; :mod:`radrag.evaluation.grounding_sample` holds what was read by eye.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sample of drafted sentences that a person read beside their quotes: what the labeler cannot judge of itself.
+"""A sample of drafted sentences that were read one by one beside their quotes, which no labeler can do of itself.
 
 The file keeps no corpus text: quotes, and sentences that a draft copied, are named by case, section and offsets and
 read from the corpus when the sample is scored.
