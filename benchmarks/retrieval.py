@@ -3,11 +3,14 @@
 Generated cases take their findings and words from those of the workspace, drawn anew: each case has the statements of
 two reports, so that there are far more different patterns than in the workspace; the vectors are random unit vectors.
 Queries are the findings of real or drawn images, with words. Encoded words are kept, so that only the search counts.
+Beside the time on the clock stands that of the processor, which other work on the machine hardly changes, and how much
+memory the process held at most.
 """
 
 import argparse
 import cProfile
 import pstats
+import resource
 import sys
 import time
 from pathlib import Path
@@ -68,8 +71,11 @@ def word_queries(workspace: Workspace, ids: list[str]) -> list[Query]:
     return [query_from_text(text, workspace.labeler.label_text(text)) for text in texts]
 
 
-def generated(small: Snapshot, terms: list[list[str]], rows: int, seed: int) -> Snapshot:
-    """Return an index of ``rows`` generated cases; each has the words of one of the reports in ``terms``."""
+def generated(small: Snapshot, terms: list[list[str]], rows: int, vectors: int, seed: int) -> Snapshot:
+    """Return an index of ``rows`` generated cases; each has the words of one of the reports in ``terms``.
+
+    Only the first ``vectors`` have a vector of the text channel.
+    """
     random = np.random.default_rng(seed)
     cases = small.cases
     pairs = random.choice(cases.pattern, size=(rows, 2))
@@ -85,9 +91,9 @@ def generated(small: Snapshot, terms: list[list[str]], rows: int, seed: int) -> 
     columns = blank | {"case_id": ids, "patient_key": ids, "corpus": ["generated"] * rows, "age": [None] * rows}
     columns |= {"views": [0] * rows, "pattern": place, "twin": list(range(rows))}
     dimension = small.vectors[TEXT].dimension
-    index = FaissIndex(dimension, choose_kind(rows, dimension, 4 << 30))
-    for start in range(0, rows, 16_384):
-        part = random.standard_normal((min(16_384, rows - start), dimension), dtype=np.float32)
+    index = FaissIndex(dimension, choose_kind(vectors, dimension, 4 << 30))
+    for start in range(0, vectors, 16_384):
+        part = random.standard_normal((min(16_384, vectors - start), dimension), dtype=np.float32)
         index.add(ids[start : start + len(part)], part / np.linalg.norm(part, axis=1, keepdims=True))
     lexical = LexicalIndex.build([terms[place] for place in random.integers(len(terms), size=rows)])
     return Snapshot(small.manifest, Catalogue(columns, patterns), {TEXT: index}, lexical)
@@ -99,17 +105,23 @@ def measure(name: str, retriever: Retriever, queries: list[Query]) -> None:
         retriever.search(query, HITS)
     times = []
     for query in queries:
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         retriever.search(query, HITS)
-        times.append(1000 * (time.perf_counter() - start))
-    middle, slow = np.percentile(times, [50, 99])
-    print(f"{name:44s} n={len(times):3d}  p50 {middle:6.1f} ms  p99 {slow:6.1f} ms", flush=True)
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    clock, processor = 1000 * np.percentile(times, [50, 99], axis=0).T
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name:44s} n={len(times):3d}  p50 {clock[0]:6.1f} ms  p99 {clock[1]:6.1f} ms  "
+        f"processor p50 {processor[0]:6.1f}  p99 {processor[1]:6.1f}  at most {held:,.0f} MiB",
+        flush=True,
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workspace", type=Path, required=True, help="one with an index")
     parser.add_argument("--cases", type=int, default=377_110, help="generated cases (default: MIMIC-CXR's images)")
+    parser.add_argument("--vectors", type=int, help="how many of them have a vector (default: all; a graph takes long)")
     parser.add_argument("--queries", type=int, default=50)
     parser.add_argument("--profile", action="store_true", help="print where the time of image queries goes")
     given = parser.parse_args()
@@ -122,7 +134,7 @@ def main() -> int:
     if given.cases:
         reports = workspace.store.cases(small.cases.ids[:REPORTS]).values()
         terms = [search_terms(searchable_text(case.sections)) for case in reports]
-        snapshots.append(generated(small, terms, given.cases, seed=0))
+        snapshots.append(generated(small, terms, given.cases, given.vectors or given.cases, seed=0))
     for snapshot in snapshots:
         retriever = Retriever(snapshot, encoder)
         size = f"{len(snapshot.cases):,} cases, {len(snapshot.cases.patterns):,} patterns"

@@ -102,6 +102,7 @@ def manifest_queries(
 ) -> list[EvaluationQuery]:
     """Encode the images and put the queries together; what is refused is named."""
     from data_prep.kinds import KINDS
+    from radrag.corpus.snapshot import encoder_identity
     from radrag.evaluation.encoding import encode_images
     from radrag.evaluation.queries import EMPTY_ROW, QueryBuilder
 
@@ -120,7 +121,15 @@ def manifest_queries(
         if record.image.file_sha256 in holders:
             holders[record.image.file_sha256].append(record.case_id)
     collections = {*KINDS, *(corpus.name for corpus in workspace.store.corpora())}
-    builder = QueryBuilder(cases, workspace.labeler, salt=settings.salt(), collections=collections, holders=holders)
+    indexed_by = dict(workspace.snapshot.manifest.image_encoder)
+    builder = QueryBuilder(
+        cases,
+        workspace.labeler,
+        salt=settings.salt(),
+        collections=collections,
+        holders=holders,
+        same_encoder=bool(images) and indexed_by == encoder_identity(workspace.image_encoder),
+    )
     queries = builder.build(manifest, images, refused)
     blank = [query.query_id for query in queries if query.failure == EMPTY_ROW]
     if blank:

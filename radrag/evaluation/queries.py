@@ -59,6 +59,7 @@ class QueryBuilder:
         collections: names that collections put before patient numbers when they make keys; a manifest does not say
             which of them its patients belong to, so that a case of any of them under the same number is left out.
         holders: SHA-256 of an image file → ids of the cases that hold it.
+        same_encoder: whether the queries' images are encoded as the index's are, so that their vectors compare.
     """
 
     def __init__(
@@ -69,12 +70,14 @@ class QueryBuilder:
         salt: str,
         collections: Collection[str],
         holders: Mapping[str, Sequence[str]],
+        same_encoder: bool = False,
     ) -> None:
         self._cases = cases
         self._labeler = labeler
         self._salt = salt
         self._collections = sorted(collections)
         self._holders = holders
+        self._same_encoder = same_encoder
         self._of_patient: dict[str, list[str]] = {}
         for case_id, case in cases.items():
             if case.patient_key:
@@ -103,7 +106,10 @@ class QueryBuilder:
         excluded = self._excluded(row, image, own)
         search: Query | None = None
         if image is not None:
-            search = query_from_image(image.findings, indication=row.indication)
+            vector = image.vector if self._same_encoder else None
+            search = query_from_image(
+                image.findings, indication=row.indication, vector=vector, views=frozenset({image.view})
+            )
         elif refusal is None and row.text:
             # What the requester asks about ("pneumonia?") is no finding.
             search = query_from_text(f"{row.indication} {row.text}", self._labeler.label_text(row.text))

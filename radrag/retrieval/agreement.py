@@ -70,7 +70,8 @@ class AgreementScorer:
     def _find_stated(self, labels: tuple[str, ...]) -> FloatArray:
         """Return what patterns state of some labels under any wording, float32 [patterns, labels] in [0, 1]."""
         columns = [self._said[:, _places(label)].max(axis=1) for label in labels]
-        return np.array(columns, dtype=np.float32).reshape(-1, len(self._said)).T / 2
+        stated: FloatArray = np.array(columns, dtype=np.float32).reshape(-1, len(self._said)).T / np.float32(2)
+        return stated
 
     def _find_sizes(self, labels: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
         """Return each pattern's agreement with an image that shows none of the assessed labels, and how much it states.

@@ -27,10 +27,10 @@ KEYS = {
 def build():
     """Build the query of one row; ``image`` marks rows whose image was encoded."""
 
-    def call(row, labels=("Edema",), image=None, refusal=None, holders=()):
+    def call(row, labels=("Edema",), image=None, refusal=None, holders=(), **how):
         cases = {case_id: IndexedCase(key, {}) for case_id, key in KEYS.items()}
         builder = QueryBuilder(
-            cases, default_labeler(), salt=SALT, collections=["pairs", "iu-xray"], holders={"hash": holders}
+            cases, default_labeler(), salt=SALT, collections=["pairs", "iu-xray"], holders={"hash": holders}, **how
         )
         manifest = QueryManifest((row,), labels, ())
         images = {row.line: image} if image else {}
@@ -51,6 +51,13 @@ def row(tmp_path=None, **values):
 def test_the_patients_own_cases_are_left_out_whatever_collection_made_their_key(build, tmp_path):
     query = build(row(tmp_path), image=encoded())
     assert query.excluded == query.search.exclude_cases == {"pairs:a", "pairs:b", "ward:d"}
+
+
+def test_an_image_is_searched_by_its_vector_only_where_the_same_encoder_made_the_index(build, tmp_path):
+    assert build(row(tmp_path), image=encoded()).search.image is None
+    search = build(row(tmp_path), image=encoded(), same_encoder=True).search
+    assert search.image.tolist() == [1.0]
+    assert search.views == {View.PA}
 
 
 def test_a_header_tells_whose_an_image_is(build, tmp_path):

@@ -67,3 +67,15 @@ def test_certain_probabilities_are_no_accident():
     weights = query_from_image([image_finding("Mass", 1.0), image_finding("Edema", 0.0)]).weights
     assert weights["Mass"] == pytest.approx(1)
     assert weights["Edema"] == pytest.approx(-1)
+
+
+def test_words_of_normality_ask_for_reports_that_state_nothing():
+    normal = query_from_text("No acute abnormality.", [Finding("No Finding")])
+    assert set(normal.probabilities.values()) == {0.0}
+    assert len(normal.probabilities) == len(NAMES) - 1
+    assert normal.normal == 1
+    denial = query_from_text("No edema.", [Finding("Edema", Polarity.NEGATIVE)])
+    assert set(denial.probabilities) == {"Edema"}
+    mixed = query_from_text("Mass, else normal.", [Finding("Mass"), Finding("No Finding")])
+    assert mixed.probabilities["Mass"] == 1
+    assert mixed.normal is None

@@ -6,11 +6,11 @@ import pytest
 from radrag.corpus.building import build_snapshot
 from radrag.corpus.catalogue import Filters
 from radrag.corpus.snapshot import current_index, load_snapshot
-from radrag.domain import Case, Finding
+from radrag.domain import Case, Finding, ImageFinding
 from radrag.encoders import load_text_encoder
 from radrag.reports.findings import default_labeler
 from radrag.retrieval.engine import Retriever
-from radrag.retrieval.query import Query, query_from_text
+from radrag.retrieval.query import Query, query_from_image, query_from_text
 from radrag.store.repository import Store
 from radrag.store.values import CorpusInfo
 
@@ -85,6 +85,17 @@ def test_every_hit_says_how_each_channel_ranked_it_and_why(retriever):
     assert set(hit.channels) == {"labels", "lexical", "text"}
     assert "shares pleural effusion" in hit.why
     assert "labels: rank" in hit.why
+
+
+def test_a_finding_that_no_channel_looks_deep_enough_for_is_sought_on_its_own(retriever, monkeypatch):
+    monkeypatch.setattr("radrag.retrieval.engine.DEPTH", 1)
+    shown = [ImageFinding("Pleural Effusion", 0.9, 0.3), ImageFinding("Pneumothorax", 0.35, 0.3)]
+    assert "a:4" in ids(retriever.search(query_from_image(shown), 1 + 2))
+
+
+def test_a_case_that_was_moved_says_from_where(retriever):
+    why = retriever.search(ask("right pleural effusion"), 2)[1].why
+    assert "other side" in why
 
 
 def test_more_hits_than_cases_and_a_query_of_nothing(retriever):

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radrag.retrieval.ranked import Ranked
-from radrag.retrieval.selection import AT_LEAST, CalibratedRisk, FixedCount, SimilarityGap, diversified, select
+from radrag.retrieval.selection import (
+    AT_LEAST,
+    CalibratedRisk,
+    FixedCount,
+    SimilarityGap,
+    cases_wanted,
+    diversified,
+    select,
+)
 
 STATED = st.lists(st.sets(st.sampled_from(["Mass", "Edema", "Hernia"])), max_size=40)
 
@@ -112,3 +120,9 @@ def test_diversity_keeps_the_set_and_the_first(stated, count, balance):
     found = diversified(ranked(stated), count, alike(stated), balance=balance).rows.tolist()
     assert sorted(found) == list(range(len(stated)))
     assert found[:1] == [0] * bool(stated) or balance == 0
+
+
+def test_each_finding_gets_its_share_of_the_cases_and_never_too_few():
+    assert cases_wanted({"Mass": 0.5, "Edema": 1.0}, 18) == {"Edema": 12, "Mass": 6}
+    assert cases_wanted({"Mass": 0.01, "Edema": 1.0}, 10) == {"Edema": 10, "Mass": AT_LEAST}
+    assert cases_wanted({}, 10) == {}
