@@ -7,7 +7,8 @@ it all the same, since a server may ignore it. What cannot be read is an error a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from radrag.domain import Sentence
@@ -32,12 +33,20 @@ _BLANK = "\ufeff \t\r\n"
 """What may stand around the JSON: a byte order mark, and JSON's own white space."""
 
 
-def answer_schema(evidence: int, sections: Sequence[str] = SECTIONS) -> dict[str, Any]:
+def answer_schema(
+    evidence: int,
+    sections: Sequence[str] = SECTIONS,
+    *,
+    most: Mapping[str, int] = MOST,
+    least: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return the JSON Schema of an answer.
 
     Args:
         evidence: how many numbered sentences there are; at least 1.
         sections: those that the answer has.
+        most: section → sentences that it may have; without a close bound a small model goes on until it is cut off.
+        least: section → sentences that it must have; 0 where none is given.
     """
     sentence = {
         "type": "object",
@@ -56,7 +65,13 @@ def answer_schema(evidence: int, sections: Sequence[str] = SECTIONS) -> dict[str
     return {
         "type": "object",
         "properties": {
-            section: {"type": "array", "items": sentence, "maxItems": MOST[section]} for section in sections
+            section: {
+                "type": "array",
+                "items": sentence,
+                "minItems": least.get(section, 0),
+                "maxItems": min(most[section], MOST[section]),
+            }
+            for section in sections
         },
         "required": list(sections),
         "additionalProperties": False,

@@ -104,7 +104,8 @@ class ModelGenerator:
     def _asked(
         self, prompt: Prompt, sections: Sequence[str], request: GenerationRequest, *, may_be_empty: bool = False
     ) -> GeneratedReport:
-        schema = answer_schema(len(prompt.evidence), sections)
+        least = {} if may_be_empty else {section: min(1, count) for section, count in prompt.planned.items()}
+        schema = answer_schema(len(prompt.evidence), sections, most=prompt.planned, least=least)
         for attempt in range(ATTEMPTS):
             try:
                 output = self._model.complete(prompt, schema, request.pictures, request.seed + attempt)

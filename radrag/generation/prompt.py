@@ -8,13 +8,13 @@ for a draft is shown at all: no name, date, age or record number, no advice, no 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from radrag.domain import PRIOR, ImageFinding, Sentence
+from radrag.generation.answers import MOST, SECTIONS
 from radrag.generation.base import GenerationRequest, RewriteTask
 from radrag.generation.plan import Plan
 from radrag.reports.identifiers import without_ages, without_identifiers
@@ -64,11 +64,13 @@ class Prompt:
         system: the instructions.
         user: the request, one JSON object.
         evidence: the numbered sentences; number 1 is the first.
+        planned: section → how many sentences it is to have.
     """
 
     system: str
     user: str
     evidence: tuple[Sentence, ...]
+    planned: Mapping[str, int] = field(default_factory=lambda: MOST)
 
     @property
     def text(self) -> str:
@@ -97,14 +99,15 @@ def report_prompt(request: GenerationRequest, plan: Plan, *, examples: int = EXA
     ]
     asked = {
         "indication": _indication(request.indication),
-        "image_findings": [_image_finding(finding) for finding in request.image_findings if finding.trained],
+        "image_findings": _image_findings(request.image_findings),
         "plan": planned,
-        "evidence": _listed(evidence),
+        **_listed(evidence),
     }
     return Prompt(
         SYSTEM.format(comparisons=_COMPARE if request.prior else _NEVER_COMPARE),
         _json(asked),
         evidence if planned else (),
+        {section: sum(one["section"] == section for one in planned) for section in SECTIONS},
     )
 
 
@@ -115,10 +118,11 @@ def rewrite_prompt(request: GenerationRequest, task: RewriteTask) -> Prompt:
         "section": task.section,
         "sentence": without_identifiers(task.text),
         "problem": without_identifiers(task.problem),
-        "evidence": _listed(evidence),
+        **_listed(evidence),
     }
     comparisons = _COMPARE if request.prior else _NEVER_COMPARE
-    return Prompt(REWRITE.format(comparisons=comparisons, section=task.section), _json(asked), evidence)
+    instructions = REWRITE.format(comparisons=comparisons, section=task.section)
+    return Prompt(instructions, _json(asked), evidence, {task.section: 1})
 
 
 def _indication(text: str) -> str:
@@ -149,19 +153,20 @@ def _key(sentence: Sentence) -> tuple[str, str, int]:
     return sentence.case_id, sentence.section, sentence.number
 
 
-def _listed(evidence: Sequence[Sentence]) -> list[dict[str, Any]]:
-    """Return the evidence with numbers; case ids are ours, and nothing a model needs."""
-    report = {case_id: place for place, case_id in enumerate(dict.fromkeys(one.case_id for one in evidence), start=1)}
-    return [
-        {"number": number, "report": report[one.case_id], "section": one.section, "text": one.text}
-        | ({"prior": True} if one.case_id == PRIOR else {})
-        for number, one in enumerate(evidence, start=1)
-    ]
+def _listed(evidence: Sequence[Sentence]) -> dict[str, Any]:
+    """Return number → text, and which numbers are of the prior report; whose the others are tells a model nothing."""
+    numbered = {str(number): one.text for number, one in enumerate(evidence, start=1)}
+    prior = [number for number, one in enumerate(evidence, start=1) if one.case_id == PRIOR]
+    return {"evidence": numbered} | ({"of_the_prior_report": prior} if prior else {})
 
 
-def _image_finding(finding: ImageFinding) -> dict[str, Any]:
-    probability = None if math.isnan(finding.probability) else round(finding.probability, 2)
-    return {"finding": finding.label, "probability": probability, "present": finding.positive}
+def _image_findings(findings: Iterable[ImageFinding]) -> dict[str, Any]:
+    """Return what the image encoder sees, with probabilities, and the names of what it looks for and does not see."""
+    looked_for = [one for one in findings if one.trained]
+    return {
+        "present": {one.label: round(one.probability, 2) for one in looked_for if one.positive},
+        "absent": [one.label for one in looked_for if not one.positive],
+    }
 
 
 def _json(value: Any) -> str:
@@ -170,5 +175,5 @@ def _json(value: Any) -> str:
     Tokenizers and processors find these by their letters wherever they stand: ``<|im_end|>``, ``</s>``, ``<image>``,
     ``[INST]``, ``[IMG]``. All begin with an angle or a square bracket, which JSON lets us write as escapes.
     """
-    text = json.dumps(value, indent=0)
+    text = json.dumps(value, separators=(",", ":"))  # each blank would cost a token
     return re.sub(r"\[(?=/?[A-Za-z])", r"\\u005b", text.replace("<", r"\u003c"))

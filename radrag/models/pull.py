@@ -20,8 +20,8 @@ from radrag.models.whole_models import state_of_whole_model
 if TYPE_CHECKING:
     import torch
 
-HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
-"""Configuration, tokenizer, weights and licence; no code, and no pickle where there are safetensors."""
+HUB_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md")
+"""Configuration, chat template, tokenizer, weights and licence; no code, and no pickle where there are safetensors."""
 HUB_PICKLES = ("pytorch_model*.bin", "open_clip_pytorch_model.bin")
 HUB_OTHERS = ("onnx/*", "openvino/*", "coreml/*", "runs/*", "checkpoint-*/*")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)

@@ -47,7 +47,8 @@ def test_what_was_asked_and_answered_is_kept_exactly():
         ("findings", "There is a mass.", (("c:1", "findings", 0),))
     ]
     assert (report.prompt, report.output) == (prompt.text, GOOD)
-    assert (schema, seed) == (answer_schema(1), 7)
+    planned = {"findings": 1, "impression": 1}  # as many sentences as the plan has, and at least one
+    assert (schema, seed) == (answer_schema(1, most=planned, least=planned), 7)
 
 
 def test_pictures_are_handed_on():
@@ -124,7 +125,7 @@ def test_a_sentence_is_rewritten_in_its_section_only():
     report = ModelGenerator(model).rewrite(REQUEST, TASK)
     assert [one.text for one in report.sentences] == ["There is a mass."]
     assert report.output == GOOD_SENTENCE
-    assert model.asked[1][1] == answer_schema(1, ("findings",))
+    assert model.asked[1][1] == answer_schema(1, ("findings",), most={"findings": 1})
 
 
 def test_a_rewrite_may_be_empty_and_then_drops_the_sentence():
