@@ -204,7 +204,7 @@ def grounding_report(scores: GroundingScores) -> str:
     ]
     if scores.controls:
         lines.append(table(("control: share that went wrong", "share"), _controls(scores.controls)))
-    return "\n\n".join([*lines, "Means over drafts; in brackets 95 % intervals, bootstrap by patient; n where fewer."])
+    return "\n\n".join([*lines, "Means over drafts; in brackets 95 % intervals, bootstrap by patient."])
 
 
 def _controls(controls: Mapping[str, tuple[Estimate, int]]) -> list[tuple[str, str]]:

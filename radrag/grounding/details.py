@@ -67,10 +67,7 @@ def gap(claim: Details, evidence: Details) -> Gap | None:
             continue
         missing = True
         loose = evidence.loose.get(kind, frozenset())
-        opposed |= any(
-            len(pair & lacking) == 1 and pair - lacking <= loose and not loose & lacking
-            for pair in _OPPOSED.get(kind, ())
-        )
+        opposed |= any(len(pair & lacking) == 1 and pair - lacking <= loose for pair in _OPPOSED.get(kind, ()))
     return Gap(opposed) if missing else None
 
 
