@@ -17,7 +17,7 @@ from radrag.retrieval.ranked import NOTHING, Ranked
 from radrag.retrieval.selection import CalibratedRisk, log_odds, shares_by_depth
 from radrag.retrieval.weights import Weights
 
-GRID = (0.02, 0.05, 0.1, 0.2, 0.5)
+GRID = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Weights that are tried for a channel, beside 1 for the findings."""
 
 CUT = 10
@@ -90,8 +90,9 @@ def fit_weights(
     for fold in range(FOLDS):
         inside = folds == fold
         held_out[inside] = scores(_choose(scores, channels, patients, ~inside))[inside]
+    unused = {name: weight for name, weight in known.items() if name not in {MAIN, *channels}}  # nothing to learn from
     return WeightsFit(
-        dict(chosen),
+        unused | dict(chosen),
         len(used),
         len(set(patients.tolist())),
         float(before.mean()),
