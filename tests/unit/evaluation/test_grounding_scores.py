@@ -202,3 +202,20 @@ def test_the_command_runs_written_flips_alone(workspace, tmp_path, capsys):
 def test_nothing_to_score_is_a_usage_error(workspace, capsys):
     assert run(["--workspace", str(workspace.settings.workspace), "eval", "grounding"]) == 2
     assert "--manifest" in capsys.readouterr().err
+
+
+def test_the_command_makes_flips_of_own_sentences_and_of_both_halves_of_the_iu_reports(workspace, capsys):
+    assert run(["--workspace", str(workspace.settings.workspace), "eval", "grounding", "--flips", "--json"]) == 0
+    parts = json.loads(capsys.readouterr().out)["flips"]["parts"]
+    assert list(parts) == ["own wording", "IU development", "IU held-out"]
+    assert sum(part["flips"] for part in parts.values()) >= 400
+    for part in parts.values():
+        assert part["caught"] >= 0.98
+        assert part["false_alarms"] <= 0.02
+
+
+def test_a_manifest_of_texts_alone_is_a_usage_error(workspace, tmp_path, capsys):
+    (tmp_path / "texts.csv").write_text("text,patient\nNo effusion.,p1\n")
+    asked = ["--workspace", str(workspace.settings.workspace), "eval", "grounding", "--manifest"]
+    assert run([*asked, str(tmp_path / "texts.csv")]) == 2
+    assert "no images" in capsys.readouterr().err
