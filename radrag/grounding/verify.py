@@ -129,11 +129,11 @@ class _Pool:
     def judged(self, claim: Finding) -> dict[int, list[Judgement]]:
         """Return what each sentence that is not silent says of a claim, by its place."""
         found: dict[int, list[Judgement]] = {}
-        for label in self.by_label.keys() if claim.label == NO_FINDING else self.by_label.keys() & related(claim.label):
-            for order, said in self.by_label[label]:
-                judgement = judge(claim, said)
-                if judgement:
-                    found.setdefault(order, []).append(judgement)
+        wanted = self.by_label.keys() if claim.label == NO_FINDING else related(claim.label)
+        for order, said in (one for label, of in self.by_label.items() if label in wanted for one in of):
+            judgement = judge(claim, said)
+            if judgement:
+                found.setdefault(order, []).append(judgement)
         return found
 
 
@@ -174,12 +174,12 @@ def _strongest(judgements: Sequence[Judgement]) -> Judgement:
     Support that is full beats a differing attribute, and a differing attribute beats support in part.
     """
 
-    def key(judgement: Judgement) -> tuple[bool, float, bool]:
+    def key(judgement: Judgement) -> tuple[bool, float, bool, float]:
         supports = judgement.relation is Relation.SUPPORTS
         outranked = not judgement.direct and any(
             other.relation is Relation.SUPPORTS and other.strength >= FULL_SUPPORT for other in judgements
         )
-        return not outranked, judgement.strength if judgement.direct else FULL_SUPPORT, supports
+        return not outranked, judgement.strength if judgement.direct else FULL_SUPPORT, supports, judgement.strength
 
     return max(judgements, key=key)
 
