@@ -6,10 +6,8 @@ it fully, supported in part when the evidence says less than the claim, unsuppor
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from radrag.domain import (
     DraftSentence,
@@ -22,15 +20,13 @@ from radrag.domain import (
     Sentence,
     Status,
 )
-from radrag.grounding.claims import FULL_SUPPORT, WEAK_SUPPORT, Judgement, judge
+from radrag.grounding.claims import FULL_SUPPORT, WEAK_SUPPORT, Judgement
 from radrag.grounding.details import Details, details, gap
 from radrag.grounding.entailment import Judge, second_opinion
-from radrag.reports.vocabulary import NO_FINDING, related
+from radrag.grounding.pool import Pool, words_of
 
 MAX_LINKS = 30
 """Links of one relation under one sentence: more than the default number of hits, so that counts are true."""
-
-_CACHED = 20_000
 
 Label = Callable[[str], tuple[Finding, ...]]
 """Text to findings with offsets into it."""
@@ -89,13 +85,11 @@ class Verifier:
         image_findings: Sequence[ImageFinding] = (),
     ) -> Checked:
         """Return what :meth:`verify` does, and the second judge's doubts."""
-        pool = _Pool.of(evidence)
+        pool = Pool.of(evidence)
         checked = tuple(self._verify_one(section, text, pool, image_findings) for section, text in sentences)
         return Checked(*second_opinion(checked, self._judge)) if self._judge else Checked(checked)
 
-    def _verify_one(
-        self, section: str, text: str, pool: _Pool, image_findings: Sequence[ImageFinding]
-    ) -> DraftSentence:
+    def _verify_one(self, section: str, text: str, pool: Pool, image_findings: Sequence[ImageFinding]) -> DraftSentence:
         claims = self._label(text)
         votes = _settle(_collect(text, claims, pool), len(claims))
         return DraftSentence(
@@ -108,38 +102,9 @@ class Verifier:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """Evidence made ready for many claims: its sentences, in their order, by label and by their words."""
-
-    sentences: Sequence[Sentence]
-    by_label: Mapping[str, Sequence[tuple[int, Finding]]]
-    by_words: Mapping[tuple[str, ...], Sequence[int]]
-
-    @classmethod
-    def of(cls, evidence: Sequence[Sentence]) -> _Pool:
-        by_label: dict[str, list[tuple[int, Finding]]] = {}
-        by_words: dict[tuple[str, ...], list[int]] = {}
-        for order, sentence in enumerate(evidence):
-            by_words.setdefault(_words(sentence.text), []).append(order)
-            for finding in sentence.findings:
-                by_label.setdefault(finding.label, []).append((order, finding))
-        return cls(evidence, by_label, by_words)
-
-    def judged(self, claim: Finding) -> dict[int, list[Judgement]]:
-        """Return what each sentence that is not silent says of a claim, by its place."""
-        found: dict[int, list[Judgement]] = {}
-        wanted = self.by_label.keys() if claim.label == NO_FINDING else related(claim.label)
-        for order, said in (one for label, of in self.by_label.items() if label in wanted for one in of):
-            judgement = judge(claim, said)
-            if judgement:
-                found.setdefault(order, []).append(judgement)
-        return found
-
-
-def _collect(text: str, claims: Sequence[Finding], pool: _Pool) -> list[_Vote]:
+def _collect(text: str, claims: Sequence[Finding], pool: Pool) -> list[_Vote]:
     """Return every vote of every evidence sentence. A sentence without claims can only be matched word by word."""
-    words = _words(text)
+    words = words_of(text)
     verbatim = frozenset(pool.by_words.get(words, ())) if words else frozenset()
     if not claims:
         same = Judgement(Relation.SUPPORTS, 1.0)
@@ -305,9 +270,3 @@ def _agreeing(claims: Sequence[Finding], image_findings: Sequence[ImageFinding])
             if claim.label in said and said[claim.label] is (claim.polarity is not Polarity.NEGATIVE)
         )
     )
-
-
-@lru_cache(maxsize=_CACHED)
-def _words(text: str) -> tuple[str, ...]:
-    """Return the words in lower case, without the number of a list item."""
-    return tuple(re.findall(r"\w+", re.sub(r"^\s*\d{1,2}[.)]\s", "", text.lower())))
