@@ -41,6 +41,7 @@ class Settings(BaseSettings):
         generator_pictures: whether the server's model sees the images; off for text-only models.
         generator_timeout: seconds for a whole answer of the server.
         generator_certificates: PEM file of the authorities to trust for https; empty for those of the system.
+        nli_model: folder of an inference model that may doubt what the rules call supported; none when empty.
         hits: how many cases ground a draft (1 to 100).
         seed: seed of everything random.
     """
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     generator_pictures: bool = True
     generator_timeout: float = Field(default=600.0, gt=0)
     generator_certificates: Path | None = None
+    nli_model: Path | None = None
     hits: int = Field(default=20, ge=1, le=100)
     seed: int = 0
 

@@ -99,9 +99,11 @@ class Workspace:
     @cached_property
     def verifier(self) -> Verifier:
         """Checks sentences against evidence."""
+        from radrag.grounding.entailment import NliJudge
         from radrag.grounding.verify import Verifier
 
-        return Verifier(self.labeler.label_text)
+        folder = self.settings.nli_model
+        return Verifier(self.labeler.label_text, judge=NliJudge(folder) if folder else None)
 
     @cached_property
     def generator(self) -> Generator:

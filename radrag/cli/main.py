@@ -25,7 +25,7 @@ COMMANDS = {
     "label": "List the findings that a report states, with exact offsets.",
     "verify": "Check a report, sentence by sentence, against evidence reports.",
     "corpus": "Fetch, add, list, show, verify and remove report collections.",
-    "index": "Build, list and verify search indexes.",
+    "index": "Build, fit, list and verify search indexes.",
     "search": "Find cases like an image, a text, or both.",
     "models": "List, show, pull and verify models.",
     "eval": "Score parts of radrag against references and trivial baselines.",

@@ -205,13 +205,20 @@ def _new_index(folder: Path, *, current: bool = True) -> Iterator[Path]:
     part.mkdir()
     try:
         yield part
-        name = read_manifest(part).index_id
+        manifest = read_manifest(part)
+        name = manifest.index_id
         if not (folder / name).exists():
             os.replace(part, folder / name)
+        elif _encoders(read_manifest(folder / name)) != _encoders(manifest):  # same content, other name or card
+            write_manifest(folder / name, manifest)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     if current:
         make_current(folder, name)
+
+
+def _encoders(manifest: Manifest) -> tuple[dict[str, str], dict[str, str]]:
+    return dict(manifest.text_encoder), dict(manifest.image_encoder)
 
 
 def _save(

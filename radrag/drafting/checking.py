@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from radrag.domain import DraftSentence, Sentence
+from radrag.domain import DraftSentence, DraftWarning, Sentence
 from radrag.generation.base import GenerationRequest
 from radrag.grounding.priors import ComparisonVerifier
 from radrag.grounding.second_look import EXTRA, LookUp, Sources, look_again
@@ -13,7 +13,7 @@ from radrag.reports.screening import is_comparison
 
 
 class Checking:
-    """Checks sentences as often as asked, and remembers what was looked up for them.
+    """Checks sentences as often as asked; remembers what was looked up for them, and what a second judge doubted.
 
     Args:
         request: what the draft rests on.
@@ -36,15 +36,17 @@ class Checking:
         self._rounds = rounds
         self._read: list[Sentence] = []
         self.look_ups: list[LookUp] = []
+        self.notes: list[DraftWarning] = []
 
     def __call__(self, texts: Sequence[tuple[str, str]]) -> tuple[DraftSentence, ...]:
         """Return each (section, text) checked, in the given order."""
         request = self._request
         plain = [pair for pair in texts if not is_comparison(pair[1])]
-        checked = self._verifier.verify(plain, request.evidence, request.image_findings)
+        checked = self._verifier.check(plain, request.evidence, request.image_findings)
+        self.notes += checked.notes
         looked_up = {hit.case_id for look_up in self.look_ups for hit in look_up.hits}
         second = look_again(
-            checked,
+            checked.sentences,
             request.evidence,
             request.image_findings,
             self._verifier,

@@ -144,6 +144,7 @@ class Drafter:
             *([abstained] if abstained else ()),
             *revision_warnings(revised, compared=len(written) - len(allowed), advised=len(allowed) - len(texts)),
             *sentence_warnings(revised.sentences, seen.findings, looked_up=[hit.case_id for hit in looked_up]),
+            *checking.notes,
         ]
         made_of = {
             "neighbourhood": [counts_to_dict(counts) for counts in said],

@@ -75,7 +75,7 @@ def second_opinion(
         said = "sees a contradiction" if contradicts else "finds no support"
         notes.append(
             DraftWarning(
-                CODE, f"Sentence {place + 1}: the second judge {said} in its evidence ({opinion.probability:.2f})."
+                CODE, f"The second judge {said} in the evidence of “{sentence.text}” ({opinion.probability:.2f})."
             )
         )
     return tuple(result), tuple(notes)

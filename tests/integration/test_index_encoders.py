@@ -61,6 +61,17 @@ def test_another_tokenizer_beside_the_same_weights_is_another_encoder(workspace,
     assert "was built with text encoder hf:tiny" in capsys.readouterr().err
 
 
+def test_the_same_content_by_an_encoder_of_another_card_can_be_built_and_searched(workspace, tmp_path, monkeypatch):
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.setenv("RADRAG_TEXT_ENCODER", f"hf:{save_bert(tmp_path / 'tiny')}")
+    assert radrag(workspace, "index", "build") == 0
+    path = tmp_path / "tiny" / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"clean_up_tokenization_spaces": False}))
+    assert radrag(workspace, "search", "--text", "effusion") == 1  # it might read texts otherwise now
+    assert radrag(workspace, "index", "build") == 0
+    assert radrag(workspace, "search", "--text", "effusion") == 0
+
+
 def test_an_index_of_an_earlier_version_says_how_to_build_a_new_one(workspace, capsys):
     (path,) = (workspace / "indexes").glob("*/manifest.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "radrag.index/2"}))
