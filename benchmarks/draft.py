@@ -51,7 +51,6 @@ def main() -> None:
             "read and display the DICOM file": lambda: read_one_study(path, salt=salt),
             "encode the image": lambda: look(workspace.image_encoder, study),
             "retrieve 20 cases": lambda: workspace.retriever.search(query, 20),
-            "  of it: encode the query text": lambda: workspace.text_encoder.encode([query.text]),
             "read their sentences": lambda: workspace.store.sentences([hit.case_id for hit in draft.hits]),
             "plan and write": lambda: workspace.generator.generate(request),
             "verify the sentences": lambda: workspace.verifier.verify(report, evidence, findings),
