@@ -29,7 +29,9 @@ def draft(*sentences):
 
 def event(review, act, *, role=Role.READER, who="adams", **payload):
     """The next event of a review."""
-    return ReviewEvent(review.version + 1, f"2026-01-01T00:00:{review.version:02d}.000000+00:00", who, role, act, payload)
+    return ReviewEvent(
+        review.version + 1, f"2026-01-01T00:00:{review.version:02d}.000000+00:00", who, role, act, payload
+    )
 
 
 class Reader:
