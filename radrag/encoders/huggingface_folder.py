@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radrag.disk import sha256_of
 from radrag.errors import MissingModel, WeightsError
 from radrag.models.pulled import MANIFEST, folder_of
+from radrag.models.quiet import quiet_transformers
 from radrag.models.registry import HUGGING_FACE
 from radrag.models.weights import load_state
 
@@ -109,7 +109,7 @@ def load_network(folder: Path, *, model_type: str = "") -> tuple[Any, Any]:
     values = read_json(folder / CONFIG)
     kind = model_type or str(values.get("model_type", ""))
     try:
-        with _quiet():
+        with quiet_transformers():
             config = AutoConfig.for_model(kind, **{key: value for key, value in values.items() if key != "model_type"})
         network_class: Any = MODEL_MAPPING[type(config)]
     except (KeyError, ValueError, TypeError) as error:
@@ -121,7 +121,7 @@ def load_network(folder: Path, *, model_type: str = "") -> tuple[Any, Any]:
     for path in weights_files(folder):
         state |= load_state(path)
     try:
-        with _quiet():
+        with quiet_transformers():
             network, report = network_class.from_pretrained(
                 None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True
             )
@@ -135,23 +135,6 @@ def load_network(folder: Path, *, model_type: str = "") -> tuple[Any, Any]:
         )
     network.requires_grad_(requires_grad=False)
     return network.eval(), config
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence transformers' progress bar and its report of unused heads; what is missing is an error of ours."""
-    from transformers.utils import logging
-
-    library: Any = logging
-    shown, bars = library.get_verbosity(), library.is_progress_bar_enabled()
-    library.set_verbosity_error()
-    library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        library.set_verbosity(shown)
-        if bars:
-            library.enable_progress_bar()
 
 
 def card_facts(folder: Path, name: str) -> Mapping[str, Any]:

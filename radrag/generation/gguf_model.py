@@ -14,8 +14,8 @@ from typing import Any
 from radrag.disk import sha256_of
 from radrag.encoders.huggingface_folder import find_folder
 from radrag.errors import MissingModel, WeightsError
-from radrag.generation.quiet import quiet_transformers
 from radrag.models.pulled import MANIFEST, WEIGHTS, Pulled, folder_of, problems
+from radrag.models.quiet import quiet_transformers
 from radrag.models.registry import HUGGING_FACE
 from radrag.models.weights import verify
 from radrag.optional import require

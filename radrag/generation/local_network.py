@@ -9,7 +9,7 @@ from typing import Any
 from radrag.encoders.huggingface_folder import CONFIG, read_json
 from radrag.errors import UsageError, WeightsError
 from radrag.generation.local_weights import memory_errors
-from radrag.generation.quiet import quiet_transformers
+from radrag.models.quiet import quiet_transformers
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Types of the weights as they are loaded, and their bytes."""

@@ -19,7 +19,7 @@ from radrag.generation.gguf_model import model_folder
 from radrag.generation.local_network import DTYPES, Loaded, dtype_for, load_network
 from radrag.generation.local_weights import check_memory, known_sha256, memory_errors, safe_weights
 from radrag.generation.prompt import Prompt
-from radrag.generation.quiet import quiet_transformers
+from radrag.models.quiet import quiet_transformers
 from radrag.models.registry import HUGGING_FACE
 
 if TYPE_CHECKING:

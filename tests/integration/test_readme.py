@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from radrag.cli.main import run
+from radrag.settings import load_settings
+from radrag.store.repository import Store
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,6 +26,7 @@ def workplace(own_workspace, sample_radiograph, tmp_path, monkeypatch):
     (tmp_path / "study").mkdir()
     shutil.copy(sample_radiograph, tmp_path / "study" / "1.dcm")
     shutil.copy(sample_radiograph, tmp_path / "chest.dcm")
+    (tmp_path / "earlier.txt").write_text("FINDINGS: Moderate left pleural effusion.")
     return tmp_path
 
 
@@ -32,8 +35,10 @@ def test_the_readme_shows_commands():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_readme_runs(command, workplace, capsys):
-    assert run(shlex.split(command)) == 0, capsys.readouterr().err
+def test_a_command_of_the_readme_runs(command, workplace, own_workspace, capsys):
+    with Store.open(load_settings(workspace=own_workspace).url) as store:
+        saved = store.drafts()[0].draft_id
+    assert run(shlex.split(command.replace("DRAFT", saved))) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
 
 

@@ -48,12 +48,13 @@ def test_where_the_judge_finds_no_support_a_supported_sentence_is_supported_in_p
     assert checked.sentences[0].status is Status.PARTIAL
     assert checked.sentences[0].links == plain.sentences[0].links
     assert [note.code for note in checked.notes] == [CODE]
-    assert "Sentence 1" in checked.notes[0].message
+    assert f"“{checked.sentences[0].text}”" in checked.notes[0].message
 
 
 def test_a_contradiction_is_told_of_every_sentence_with_support():
     checked = check(Says(CONTRADICTS))
-    assert [note.message.split(":")[0] for note in checked.notes] == ["Sentence 1", "Sentence 4"]
+    named = [sentence.text for sentence in (checked.sentences[0], checked.sentences[3])]
+    assert [note.message.split("“")[1].split("”")[0] for note in checked.notes] == named
 
 
 def test_an_unsure_judge_changes_nothing():
