@@ -140,7 +140,7 @@ class Drafter:
             *study.warnings,
             *(unusual.warnings() if unusual else ()),
             *study_warnings(study),
-            *(index_warnings(self._retriever.manifest.image_encoder, seen.encoder)),
+            *(index_warnings(self._retriever.manifest.image_encoder) if vector is None else ()),
             *([abstained] if abstained else ()),
             *revision_warnings(revised, compared=len(written) - len(allowed), advised=len(allowed) - len(texts)),
             *sentence_warnings(revised.sentences, seen.findings, looked_up=[hit.case_id for hit in looked_up]),
@@ -191,15 +191,13 @@ class Drafter:
         hits = tuple(hit for hit in draft.hits if hit.case_id not in found_for_claims)
         kept = draft.provenance.get("prior")
         prior = prior_of(kept["sections"], self._labeler.label_section) if kept else None
-        said = neighbourhood([hit.case_id for hit in hits if hit.case_id in self._cases], self._cases, self._prevalence)
         request = GenerationRequest(
             draft.image_findings,
             hits,
             self._evidence(hits),
             draft.study.indication,
             self._seed,
-            said,
-            prior.sentences if prior else (),
+            prior=prior.sentences if prior else (),
         )
         checking = self._checking(request, draft.study.patient_key)
         changes, reports = self._asked_for(draft, note, request, checking)
@@ -305,9 +303,11 @@ def _with_changes(
 
 def _ranked(look_ups: Sequence[LookUp], *, start: int) -> tuple[Hit, ...]:
     """Return the cases that look-ups found, each once, ranked behind the hits."""
-    hits = {hit.case_id: hit for look_up in reversed(look_ups) for hit in reversed(look_up.hits)}
-    first = dict.fromkeys(hit.case_id for look_up in look_ups for hit in look_up.hits)
-    return tuple(replace(hits[case_id], rank=rank) for rank, case_id in enumerate(first, start=start))
+    found: dict[str, Hit] = {}
+    for look_up in look_ups:
+        for hit in look_up.hits:
+            found.setdefault(hit.case_id, hit)
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(found.values(), start=start))
 
 
 def _pictures(study: LoadedStudy) -> tuple[np.ndarray, ...]:

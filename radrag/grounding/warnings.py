@@ -33,13 +33,13 @@ def study_warnings(study: LoadedStudy) -> list[DraftWarning]:
     return found
 
 
-def index_warnings(indexed: Mapping[str, str], used: Mapping[str, str]) -> list[DraftWarning]:
-    """Return whether the index's images cannot be searched, because another encoder than the used one encoded them.
+def index_warnings(indexed: Mapping[str, str]) -> list[DraftWarning]:
+    """Return that the index's images cannot be searched by a draft whose encoder is not theirs.
 
     Args:
-        indexed, used: identities of the encoders; the first is empty where the index has no images.
+        indexed: identity of the encoder that they were encoded by; empty where the index has no images.
     """
-    if not indexed or dict(indexed) == dict(used):
+    if not indexed:
         return []
     message = (
         f"The index's images were encoded by {indexed.get('name')} {indexed.get('version')}, which this draft does not "
