@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
 from radrag.cli.output import JSON_OPTION, progress, say, say_refused, silent
 from radrag.cli.prior import read_prior
 from radrag.errors import GenerationError, UsageError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
-@click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
+@ENCODER
+@ENCODER_WEIGHTS
 @click.option(
     "--generator",
     type=click.Choice(["compose", "vlm", "endpoint"]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
 from radrag.cli.output import progress, say, say_refused
 from radrag.disk import replacing
 from radrag.errors import UsageError
@@ -30,8 +31,8 @@ FEW = 64
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write: .npz or .parquet."
 )
-@click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
-@click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
+@ENCODER
+@ENCODER_WEIGHTS
 @click.option(
     "--runtime",
     type=click.Choice(["fastest", "openvino", "bfloat16", "channels_last", "eager"]),

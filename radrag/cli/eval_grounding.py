@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -33,8 +34,8 @@ SCHEMA = "radrag.grounding-evaluation/1"
 )
 @click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
 @click.option("--generator", "generators", multiple=True, metavar="NAME", help="May be given several times.")
-@click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
-@click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
+@ENCODER
+@ENCODER_WEIGHTS
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N images.")
 @click.option(
     "--controls",

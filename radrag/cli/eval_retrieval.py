@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST
 from radrag.cli.output import JSON_OPTION, emit, progress, say, say_refused, table
 from radrag.errors import MissingDependency, StudyRefused
 from radrag.settings import Settings
@@ -28,16 +29,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--manifest",
-    "path",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV of queries: image or text, patient, a column a label; see docs/retrieval_evaluation.md.",
-)
+@MANIFEST
 @click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
-@click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
-@click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
+@ENCODER
+@ENCODER_WEIGHTS
 @click.option("-k", "depth", type=click.IntRange(10, 1000), default=20, show_default=True, help="Results scored.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for JSON, TREC files and plots.")
 @JSON_OPTION

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST
 from radrag.cli.output import JSON_OPTION, emit, say, table
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -18,16 +19,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--manifest",
-    "path",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV of queries: image or text, patient, a column a label; see docs/retrieval_evaluation.md.",
-)
+@MANIFEST
 @click.option("--split", default="train", show_default=True, metavar="NAME", help="Rows of this split; '' for all.")
-@click.option("--encoder", metavar="NAME", help="Image encoder  [default: starter]")
-@click.option("--encoder-weights", type=click.Path(path_type=Path), help="Local weights of the image encoder.")
+@ENCODER
+@ENCODER_WEIGHTS
 @click.option("--dry-run", is_flag=True, help="Save nothing.")
 @JSON_OPTION
 @click.pass_obj
