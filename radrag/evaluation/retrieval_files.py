@@ -139,7 +139,7 @@ def _draw_findings(axes: Any, scores: RetrievalScores, labels: Sequence[str]) ->
     shown: Iterable[str] = [name for name in scores.overall.estimates if name != ORACLE]
     for number, name in enumerate(shown):
         means = [scores.findings[label].estimates[name][MAIN_MEASURE].mean for label in reversed(labels)]
-        marker = "x" if name == RANDOM else "o"
+        marker = "x" if name == RANDOM else "os^"[number // 10 % 3]  # there are ten colours
         axes.scatter(means, range(len(labels)), label=name, color=f"C{number}", marker=marker, s=22)
     axes.set_yticks(
         range(len(labels)), [f"{label} ({len(scores.findings[label].queries)})" for label in reversed(labels)]
