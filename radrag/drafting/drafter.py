@@ -11,7 +11,7 @@ from radrag.corpus.catalogue import Catalogue
 from radrag.domain import Draft, DraftSentence, Finding, Hit, Sentence, StudyImage
 from radrag.drafting.checking import Checking
 from radrag.drafting.look import look
-from radrag.drafting.record import now, provenance, transcripts
+from radrag.drafting.record import provenance, transcripts
 from radrag.errors import UsageError
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator, RewriteTask
 from radrag.grounding.omissions import find_omissions
@@ -28,6 +28,7 @@ from radrag.retrieval.feedback import retrieve_for_claim
 from radrag.retrieval.neighbourhood import counts_to_dict, neighbourhood
 from radrag.retrieval.novelty import Novelty
 from radrag.retrieval.query import query_from_image
+from radrag.store.canonical import utc_now
 
 if TYPE_CHECKING:
     import numpy as np
@@ -213,7 +214,7 @@ class Drafter:
             "revises": draft.draft_id,
             "notes": notes,
             "feedback": [*draft.provenance.get("feedback", ()), *map(look_up_to_dict, checking.look_ups)],
-            "created_at": now(),
+            "created_at": utc_now(),
         }
         return replace(
             draft,

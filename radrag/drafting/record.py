@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import radrag
 from radrag.domain import StudyImage
 from radrag.generation.base import GeneratedReport, GenerationRequest, GeneratorCard
 from radrag.index.manifest import Manifest
+from radrag.store.canonical import utc_now
 
 
 def provenance(
@@ -42,7 +42,7 @@ def provenance(
         "prompt_sha256": _sha256(report.prompt) if report.prompt else _request_sha256(request),
         "pixel_sha256": [image.pixel_sha256 for image in images],
         "seed": request.seed,
-        "created_at": now(),
+        "created_at": utc_now(),
     }
 
 
@@ -61,8 +61,3 @@ def _sha256(text: str) -> str:
 def _request_sha256(request: GenerationRequest) -> str:
     """Return the hash of everything the generator was given but the pictures, which are hashed by themselves."""
     return _sha256(repr(request))  # shows every field and float exactly, in a tenth of the time that JSON takes
-
-
-def now() -> str:
-    """Return the time as ISO 8601 in UTC with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from radrag.domain import DraftSentence
 from radrag.review.decisions import apply, replay
 from radrag.review.values import Act, Review, Role, State, sentence_to_plain
+from radrag.store.canonical import utc_now
 from radrag.store.repository import Store
 from radrag.store.values import PRELIMINARY, ReviewEvent
 
@@ -54,8 +54,7 @@ class Desk:
         """
         if act in (Act.EDIT, Act.ADD):
             payload["checked"] = sentence_to_plain(self._checked(review, act, payload))
-        at = datetime.now(UTC).isoformat(timespec="microseconds")
-        event = ReviewEvent(review.version + 1, at, self._who, self._role, act, payload)
+        event = ReviewEvent(review.version + 1, utc_now(), self._who, self._role, act, payload)
         after = apply(review, event)
         status = PRELIMINARY if after.state is State.DRAFT else after.state.value
         self._store.add_review_event(review.draft_id, event, status=status)
