@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain, islice
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import TypeVar
 
@@ -42,11 +42,11 @@ def in_order(
     if workers < 2 or len(first) < 2:
         yield from map(function, chain(first, stream))
         return
-    pool = _start(workers)
+    pool = _Pool(workers)
     waiting: deque[tuple[Task, Future[Result]]] = deque()
     try:
         for task in chain(first, stream):
-            waiting.append((task, _submit(pool, function, task)))
+            waiting.append((task, pool.submit(function, task)))
             while len(waiting) >= 2 * workers:
                 pool, result = _take(function, waiting, pool, workers, crashed)
                 yield result
@@ -54,57 +54,75 @@ def in_order(
             pool, result = _take(function, waiting, pool, workers, crashed)
             yield result
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()
+
+
+class _Pool:
+    """An executor whose processes can be told to end, also one that was only just being started."""
+
+    def __init__(self, workers: int) -> None:
+        # Not fork: the parent has threads (progress bar, database), whose locks a fork would copy in any state.
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        context.set_forkserver_preload(["radrag.corpus.preloaded"])
+        self._stop_reader, self._stop = context.Pipe(duplex=False)
+        self._executor = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_set_up, initargs=(self._stop_reader,)
+        )
+
+    def submit(self, function: Callable[[Task], Result], task: Task) -> Future[Result]:
+        """Hand over a task; in a pool that broke while the caller was busy, it is lost like those on the way."""
+        try:
+            with _without_main():  # the pool may start a process for it
+                return self._executor.submit(function, task)
+        except BrokenProcessPool as error:
+            lost: Future[Result] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def close(self) -> None:
+        """End the processes, whatever they do, and return when none is left.
+
+        A broken executor ends the processes that it knows, then waits for all: for ever, if one was being started
+        meanwhile. So each process also listens to this one.
+        """
+        self._stop.send_bytes(b"stop")  # nobody reads it, so that all see it
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._stop.close()
+        self._stop_reader.close()
 
 
 def _take(
     function: Callable[[Task], Result],
     waiting: deque[tuple[Task, Future[Result]]],
-    pool: ProcessPoolExecutor,
+    pool: _Pool,
     workers: int,
     crashed: Callable[[Task], Result],
-) -> tuple[ProcessPoolExecutor, Result]:
+) -> tuple[_Pool, Result]:
     """Return the oldest task's result, and the pool: a new one after a crash."""
     task, future = waiting.popleft()
     try:
         return pool, future.result()
     except BrokenProcessPool:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()
         result = _alone(function, task, crashed)
-        pool = _start(workers)
+        pool = _Pool(workers)
         # All tasks on the way were lost with the pool.
         for place, (other, lost) in enumerate(waiting):
             if not lost.done() or lost.exception() is not None:
-                waiting[place] = (other, _submit(pool, function, other))
+                waiting[place] = (other, pool.submit(function, other))
         return pool, result
-
-
-def _submit(pool: ProcessPoolExecutor, function: Callable[[Task], Result], task: Task) -> Future[Result]:
-    """Hand a task to the pool; to one that broke while the caller was busy, it is lost like those on the way."""
-    try:
-        with _without_main():  # the pool may start a process for it
-            return pool.submit(function, task)
-    except BrokenProcessPool as error:
-        lost: Future[Result] = Future()
-        lost.set_exception(error)
-        return lost
 
 
 def _alone(function: Callable[[Task], Result], task: Task, crashed: Callable[[Task], Result]) -> Result:
     """Run one task in a process of its own: only then is it known whether this one is to blame."""
-    with _start(1) as pool:
-        try:
-            return _submit(pool, function, task).result()
-        except BrokenProcessPool:
-            return crashed(task)
-
-
-def _start(workers: int) -> ProcessPoolExecutor:
-    # Not fork: the parent has threads (progress bar, database), whose locks a fork would copy in any state.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    context.set_forkserver_preload(["radrag.corpus.preloaded"])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up)
+    pool = _Pool(1)
+    try:
+        return pool.submit(function, task).result()
+    except BrokenProcessPool:
+        return crashed(task)
+    finally:
+        pool.close()
 
 
 @contextmanager
@@ -122,14 +140,14 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _set_up() -> None:
+def _set_up(stop: Connection) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one core a worker
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel, stop), daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
-    """End this process when its parent is gone; a killed parent cannot say so."""
-    wait([sentinel])
+def _end_with(parent: int, stop: Connection) -> None:
+    """End this process when its parent is gone (a killed parent cannot say so) or says so."""
+    wait([parent, stop])
     os._exit(1)

@@ -7,6 +7,7 @@ import sys
 import time
 import types
 from itertools import count
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,20 @@ class TestCrashes:
             found.append(result)
             time.sleep(0.2)  # the pool breaks now, and the next task is handed to a broken one
         assert found == [0, 1, ("crashed", tasks[2]), 3, 4, 5, 6, 7]
+
+    def test_a_process_that_is_being_started_meanwhile_does_not_hang(self, monkeypatch):
+        started = []
+        start = ForkServerProcess.start
+
+        def slow_start(process):
+            start(process)
+            started.append(process)
+            if len(started) == 2:
+                time.sleep(1)  # the pool learns of the second process after the first has crashed
+
+        monkeypatch.setattr(ForkServerProcess, "start", slow_start)
+        found = list(run(worker_tasks.die_when_told, [(0, "exit"), (1, ""), (2, "")]))
+        assert found == [("crashed", (0, "exit")), 1, 2]
 
     def test_large_tasks_on_the_way_do_not_hang_when_a_process_ends(self):
         tasks = [(number, "kill" if number == 1 else "", "x" * 500_000) for number in range(6)]
