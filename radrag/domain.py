@@ -79,6 +79,30 @@ class Relation(StrEnum):
     CONTRADICTS = "contradicts"
 
 
+class ReportState(StrEnum):
+    """Where a report stands (FHIR's DiagnosticReport.status without those that radrag has no use for)."""
+
+    DRAFT = "draft"
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    ADDENDED = "appended"
+    CORRECTED = "corrected"
+
+    @property
+    def signed(self) -> bool:
+        """Whether a named reader answers for it."""
+        return self in (ReportState.FINAL, ReportState.ADDENDED, ReportState.CORRECTED)
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    READER = "reader"
+    TRAINEE = "trainee"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
 @dataclass(frozen=True, slots=True)
 class StudyImage:
     """One image of a study.
@@ -281,3 +305,62 @@ class Draft:
     warnings: tuple[DraftWarning, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     transcripts: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A critical result that was passed on: of what, to whom, how, by whom and when."""
+
+    label: str
+    to: str
+    how: str
+    who: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A version of the report that a person answers for.
+
+    Attributes:
+        who: the account's name.
+        name: the person's name, as it stands under the report.
+        state: what the report became.
+        text: section name → text of the report, as signed.
+        added: the text of an addendum; for a correction, why.
+    """
+
+    version: int
+    at: str
+    who: str
+    name: str
+    state: ReportState
+    text: Mapping[str, str]
+    added: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A draft as its review left it: what leaves radrag.
+
+    Attributes:
+        version: of the last act of a reader; 0 for a draft that nobody has touched.
+        sentences: what stands, in reading order, each with its evidence: for a draft that nobody signed, also
+            sentences that wait for a decision.
+        signatures: oldest first; empty until someone answers for the report.
+        acknowledged: critical results that were passed on.
+    """
+
+    draft: Draft
+    state: ReportState
+    version: int
+    sentences: tuple[DraftSentence, ...]
+    signatures: tuple[Signature, ...] = ()
+    acknowledged: tuple[Acknowledgement, ...] = ()
+
+    def text(self) -> dict[str, str]:
+        """Return section name → text, in reading order."""
+        sections: dict[str, list[str]] = {}
+        for sentence in self.sentences:
+            sections.setdefault(sentence.section, []).append(sentence.text)
+        return {name: " ".join(texts) for name, texts in sections.items()}

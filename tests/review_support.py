@@ -1,10 +1,10 @@
 """Small drafts and events for tests of the review."""
 
-from radrag.domain import Draft, DraftSentence, EvidenceLink, Finding, Relation, Status, Study
+from radrag.domain import Draft, DraftSentence, EvidenceLink, Finding, Relation, Role, Status, Study
 from radrag.review.decisions import apply as apply_event
 from radrag.review.decisions import begin
 from radrag.review.signoff import ATTESTATION
-from radrag.review.values import Act, Role, sentence_to_plain
+from radrag.review.values import Act, sentence_to_plain
 from radrag.store.values import ReviewEvent
 
 LINK = EvidenceLink("c:1", "findings", 0, 0, 9, "Effusion.", Relation.SUPPORTS, 0.9)

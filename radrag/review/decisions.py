@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from radrag.domain import Draft, Status
+from radrag.domain import Draft, Role, Status
 from radrag.errors import ReviewCode, ReviewError
 from radrag.review import signoff
-from radrag.review.values import Act, Decision, Item, Reason, Review, Role, sentence_from_plain
+from radrag.review.values import Act, Decision, Item, Reason, Review, sentence_from_plain
 from radrag.store.values import ReviewEvent
 
 LONGEST = 1000

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from radrag.domain import DraftSentence
+from radrag.domain import DraftSentence, ReportState, Role
+from radrag.review import signoff
 from radrag.review.decisions import apply, replay
-from radrag.review.values import Act, Review, Role, State, sentence_to_plain
+from radrag.review.values import Act, Review, sentence_to_plain
 from radrag.store.canonical import utc_now
 from radrag.store.repository import Store
 from radrag.store.values import PRELIMINARY, ReviewEvent
@@ -24,13 +25,15 @@ class Desk:
         check: checks what the person writes against the draft's evidence.
         who: the account's name.
         role: what the person may do.
+        name: the person's name, as it is to stand under a report; the account's when empty.
     """
 
-    def __init__(self, store: Store, check: Check, *, who: str, role: Role) -> None:
+    def __init__(self, store: Store, check: Check, *, who: str, role: Role, name: str = "") -> None:
         self._store = store
         self._check = check
         self._who = who
         self._role = role
+        self._name = name or who
 
     def review(self, draft_id: str) -> Review:
         """Return the present state of a draft's review.
@@ -54,9 +57,11 @@ class Desk:
         """
         if act in (Act.EDIT, Act.ADD):
             payload["checked"] = sentence_to_plain(self._checked(review, act, payload))
+        if act in signoff.SIGNING:
+            payload["name"] = self._name
         event = ReviewEvent(review.version + 1, utc_now(), self._who, self._role, act, payload)
         after = apply(review, event)
-        status = PRELIMINARY if after.state is State.DRAFT else after.state.value
+        status = PRELIMINARY if after.state is ReportState.DRAFT else after.state.value
         self._store.add_review_event(review.draft_id, event, status=status)
         return after
 

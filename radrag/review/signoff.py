@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from radrag.domain import Polarity
+from radrag.domain import Acknowledgement, Polarity, ReportState, Role, Signature
 from radrag.errors import ReviewCode, ReviewError
 from radrag.reports.vocabulary import BY_NAME, Urgency
-from radrag.review.values import Acknowledgement, Act, Review, Role, Signature, State
+from radrag.review.values import Act, Review
 from radrag.store.values import ReviewEvent
 
 ATTESTATION = "I have read the images and this report, and answer for its content."
@@ -16,7 +16,10 @@ ATTESTATION = "I have read the images and this report, and answer for its conten
 
 LONGEST_ADDENDUM = 5000
 
-_NOT_FOR_TRAINEES = frozenset({Act.SIGN, Act.ADDENDUM, Act.CORRECT})
+SIGNING = frozenset({Act.MARK_PRELIMINARY, Act.SIGN, Act.ADDENDUM, Act.CORRECT})
+"""Acts after which the report bears a person's name."""
+
+_NOT_FOR_TRAINEES = SIGNING - {Act.MARK_PRELIMINARY}
 
 
 def require_role(role: Role, act: Act) -> None:
@@ -78,7 +81,7 @@ def _acknowledge(review: Review, event: ReviewEvent) -> Review:
 def _mark_preliminary(review: Review, event: ReviewEvent) -> Review:
     require_unsigned(review)
     _require_decided(review)
-    return _signed(review, event, State.PRELIMINARY)
+    return _signed(review, event, ReportState.PRELIMINARY)
 
 
 def _sign(review: Review, event: ReviewEvent) -> Review:
@@ -92,11 +95,11 @@ def _sign(review: Review, event: ReviewEvent) -> Review:
             f"Nobody was told of: {', '.join(missing)}.",
             hint="Record who was told, and how, before signing.",
         )
-    return _signed(review, event, State.FINAL)
+    return _signed(review, event, ReportState.FINAL)
 
 
 def _addendum(review: Review, event: ReviewEvent) -> Review:
-    return _after_signing(review, event, State.ADDENDED)
+    return _after_signing(review, event, ReportState.ADDENDED)
 
 
 def _correct(review: Review, event: ReviewEvent) -> Review:
@@ -104,10 +107,12 @@ def _correct(review: Review, event: ReviewEvent) -> Review:
     given = event.payload.get("report")
     if not isinstance(given, Mapping) or not any(str(text).strip() for text in given.values()):
         raise ReviewError(ReviewCode.NO_TEXT, "A correction needs the whole corrected report.")
-    return _after_signing(review, event, State.CORRECTED, {str(name): str(text) for name, text in given.items()})
+    return _after_signing(review, event, ReportState.CORRECTED, {str(name): str(text) for name, text in given.items()})
 
 
-def _after_signing(review: Review, event: ReviewEvent, state: State, text: Mapping[str, str] | None = None) -> Review:
+def _after_signing(
+    review: Review, event: ReviewEvent, state: ReportState, text: Mapping[str, str] | None = None
+) -> Review:
     if not review.state.signed:
         raise ReviewError(ReviewCode.NOT_FINAL, "The report is not signed yet.", hint="Until then, edit its sentences.")
     _require_attested(event)
@@ -118,13 +123,17 @@ def _after_signing(review: Review, event: ReviewEvent, state: State, text: Mappi
             f"Say what is added, or why it is corrected, in {LONGEST_ADDENDUM:,} characters at most.",
         )
     standing = review.signatures[-1].text if text is None else text
-    signature = Signature(event.version, event.at, event.who, state, dict(standing), added)
+    signature = Signature(event.version, event.at, event.who, _name(event), state, dict(standing), added)
     return replace(review, state=state, signatures=(*review.signatures, signature))
 
 
-def _signed(review: Review, event: ReviewEvent, state: State) -> Review:
-    signature = Signature(event.version, event.at, event.who, state, review.text())
+def _signed(review: Review, event: ReviewEvent, state: ReportState) -> Review:
+    signature = Signature(event.version, event.at, event.who, _name(event), state, review.text())
     return replace(review, state=state, signatures=(*review.signatures, signature))
+
+
+def _name(event: ReviewEvent) -> str:
+    return str(event.payload.get("name", "")) or event.who
 
 
 def _require_decided(review: Review) -> None:

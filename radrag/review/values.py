@@ -8,14 +8,17 @@ from enum import StrEnum
 from typing import Any
 
 from radrag.domain import (
+    Acknowledgement,
     Change,
     DraftSentence,
     EvidenceLink,
     Finding,
     Polarity,
     Relation,
+    ReportState,
     Severity,
     Side,
+    Signature,
     Status,
 )
 
@@ -44,30 +47,6 @@ class Decision(StrEnum):
     EDITED = "edited"
     REJECTED = "rejected"
     ADDED = "added"
-
-
-class State(StrEnum):
-    """Where a report stands (FHIR's DiagnosticReport.status without those that radrag has no use for)."""
-
-    DRAFT = "draft"
-    PRELIMINARY = "preliminary"
-    FINAL = "final"
-    ADDENDED = "appended"
-    CORRECTED = "corrected"
-
-    @property
-    def signed(self) -> bool:
-        """Whether a named reader answers for it."""
-        return self in (State.FINAL, State.ADDENDED, State.CORRECTED)
-
-
-class Role(StrEnum):
-    """What a person may do."""
-
-    READER = "reader"
-    TRAINEE = "trainee"
-    AUDITOR = "auditor"
-    ADMIN = "admin"
 
 
 class Reason(StrEnum):
@@ -115,35 +94,6 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """A critical result that was passed on: of what, to whom, how, by whom and when."""
-
-    label: str
-    to: str
-    how: str
-    who: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A version of the report that a person answers for.
-
-    Attributes:
-        state: what the report became.
-        text: section name → text of the report, as signed.
-        added: the text of an addendum; for a correction, why.
-    """
-
-    version: int
-    at: str
-    who: str
-    state: State
-    text: Mapping[str, str]
-    added: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Review:
     """A draft and everything that was decided on it.
 
@@ -156,7 +106,7 @@ class Review:
     draft_id: str
     version: int
     items: tuple[Item, ...]
-    state: State = State.DRAFT
+    state: ReportState = ReportState.DRAFT
     acknowledged: tuple[Acknowledgement, ...] = ()
     signatures: tuple[Signature, ...] = ()
 

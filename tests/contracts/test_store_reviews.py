@@ -7,11 +7,11 @@ from sqlalchemy import text
 from store_databases import postgres_server, postgres_url, url  # noqa: F401 - fixtures
 from store_support import sample_draft
 
-from radrag.domain import DraftSentence, Status
+from radrag.domain import DraftSentence, Role, Status
 from radrag.errors import ReviewError, StoreError
 from radrag.review.desk import Desk
 from radrag.review.signoff import ATTESTATION
-from radrag.review.values import Act, Reason, Role
+from radrag.review.values import Act, Reason
 from radrag.store.repository import Store
 
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from review_support import Reader, checked, draft, event
 
-from radrag.domain import Status
+from radrag.domain import ReportState, Status
 from radrag.errors import ReviewError
 from radrag.review.decisions import LONGEST, apply, begin, bulk_acceptable, replay
 from radrag.review.signoff import ATTESTATION
-from radrag.review.values import Act, Decision, Reason, State, sentence_from_plain, sentence_to_plain
+from radrag.review.values import Act, Decision, Reason, sentence_from_plain, sentence_to_plain
 
 
 def refused(code, call, *arguments, **payload):
@@ -152,6 +152,6 @@ def test_any_acts_end_in_a_review_that_its_events_alone_give_again(acts):
     keys = [one.key for one in review.items]
     assert len(keys) == len(set(keys))
     assert [one.section for one in review.items] == sorted(one.section for one in review.items)
-    if review.state in (State.FINAL, State.ADDENDED):
+    if review.state in (ReportState.FINAL, ReportState.ADDENDED):
         assert review.signatures[-1].text == review.text()
         assert not review.pending

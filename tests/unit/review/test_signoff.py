@@ -3,9 +3,10 @@
 import pytest
 from review_support import Reader, checked
 
+from radrag.domain import ReportState, Role
 from radrag.errors import ReviewError
 from radrag.review.signoff import ATTESTATION, critical_findings, missing_acknowledgements
-from radrag.review.values import Act, Reason, Role, State
+from radrag.review.values import Act, Reason
 
 
 def refused(code, call, *arguments, **payload):
@@ -28,7 +29,7 @@ def test_a_report_is_signed_when_all_is_decided_and_attested():
     refused("not_attested", reader.sign, attestation="yes")
     reader.sign(who="Dr. Adams")
     (signature,) = reader.review.signatures
-    assert (reader.review.state, signature.who) == (State.FINAL, "Dr. Adams")
+    assert (reader.review.state, signature.who) == (ReportState.FINAL, "Dr. Adams")
     assert signature.text["impression"] == "Pleural effusion."
 
 
@@ -43,10 +44,10 @@ def test_a_trainee_decides_and_marks_preliminary_and_a_reader_signs():
     reader = Reader(role=Role.TRAINEE)
     reader.accept_all()
     reader(Act.MARK_PRELIMINARY)
-    assert reader.review.state is State.PRELIMINARY
+    assert reader.review.state is ReportState.PRELIMINARY
     refused("not_allowed", reader.sign)
     reader.sign(role=Role.READER)
-    assert reader.review.state is State.FINAL
+    assert reader.review.state is ReportState.FINAL
 
 
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMIN])
@@ -67,7 +68,7 @@ def test_a_preliminary_report_can_still_be_decided_anew():
     reader(Act.MARK_PRELIMINARY)
     reader(Act.REJECT, item="d1", reason=Reason.NOT_SEEN)
     reader.sign()
-    assert [signature.state for signature in reader.review.signatures] == [State.PRELIMINARY, State.FINAL]
+    assert [signature.state for signature in reader.review.signatures] == [ReportState.PRELIMINARY, ReportState.FINAL]
     assert "nodule" in reader.review.signatures[0].text["findings"]
     assert "nodule" not in reader.review.signatures[1].text["findings"]
 
@@ -88,11 +89,11 @@ def test_an_addendum_leaves_the_text_and_a_correction_replaces_it_and_both_keep_
     refused("not_attested", reader, Act.ADDENDUM, text="Comparison was made.")
     refused("no_text", reader, Act.ADDENDUM, attestation=ATTESTATION, text=" ")
     reader(Act.ADDENDUM, attestation=ATTESTATION, text="Comparison was made.")
-    assert reader.review.state is State.ADDENDED
+    assert reader.review.state is ReportState.ADDENDED
     assert reader.review.signatures[1].text == before
     refused("no_text", reader, Act.CORRECT, attestation=ATTESTATION, text="Wrong side.")
     reader(Act.CORRECT, attestation=ATTESTATION, text="Wrong side.", report={"findings": "Right effusion."})
-    assert reader.review.state is State.CORRECTED
+    assert reader.review.state is ReportState.CORRECTED
     assert [one.text for one in reader.review.signatures] == [before, before, {"findings": "Right effusion."}]
     reader(Act.ADDENDUM, attestation=ATTESTATION, text="Told the ward.")
     assert reader.review.signatures[-1].text == {"findings": "Right effusion."}
@@ -123,4 +124,4 @@ class TestCriticalFindings:
         reader(Act.REJECT, item="d0", reason=Reason.NOT_SEEN)
         assert critical_findings(reader.review) == ()
         reader.sign()
-        assert reader.review.state is State.FINAL
+        assert reader.review.state is ReportState.FINAL

@@ -1,0 +1,1 @@
+"""Who may use the review screen: accounts, passwords, log-ins, leases."""
