@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name="uq_jobs_key"),
     )
     op.create_index("ix_jobs_batch", "jobs", ["batch"])
-    op.create_index("ix_jobs_state", "jobs", ["state", "priority", "not_before", "id"])
+    op.create_index("ix_jobs_state_priority_not_before_id", "jobs", ["state", "priority", "not_before", "id"])
 
 
 def downgrade() -> None:
