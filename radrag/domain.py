@@ -7,7 +7,7 @@ Boxes are ``(x0, y0, x1, y1)`` in pixels of the original image, x to the right, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -270,6 +270,14 @@ class DraftSentence:
     image_findings: tuple[str, ...] = ()
 
 
+def text_of(sentences: Iterable[DraftSentence]) -> dict[str, str]:
+    """Return section name → text, in reading order."""
+    sections: dict[str, list[str]] = {}
+    for sentence in sentences:
+        sections.setdefault(sentence.section, []).append(sentence.text)
+    return {name: " ".join(texts) for name, texts in sections.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Omission:
     """A finding that the draft does not mention although evidence or image speak for it."""
@@ -360,7 +368,4 @@ class Report:
 
     def text(self) -> dict[str, str]:
         """Return section name → text, in reading order."""
-        sections: dict[str, list[str]] = {}
-        for sentence in self.sentences:
-            sections.setdefault(sentence.section, []).append(sentence.text)
-        return {name: " ".join(texts) for name, texts in sections.items()}
+        return text_of(self.sentences)

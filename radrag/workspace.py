@@ -11,7 +11,8 @@ from radrag.settings import Settings
 
 if TYPE_CHECKING:
     from radrag.corpus.snapshot import Snapshot
-    from radrag.drafting import Drafter
+    from radrag.domain import Draft
+    from radrag.drafting import Drafter, Rewording
     from radrag.encoders.base import ImageEncoder, TextEncoder
     from radrag.generation.base import Generator
     from radrag.generation.endpoint import EndpointModel
@@ -173,4 +174,17 @@ class Workspace:
             terms=self.store,
             hits=self.settings.hits,
             seed=self.settings.seed,
+        )
+
+    def rewording(self, draft: Draft) -> Rewording:
+        """Return what checks and finds words for a stored draft; loads neither image encoder nor index."""
+        from radrag.drafting.rewording import Rewording
+
+        return Rewording(
+            draft,
+            sentences_of=self.store.sentences,
+            labeler=self.labeler,
+            verifier=self.verifier,
+            generator=lambda: self.generator,
+            terms=self.store,
         )

@@ -2,5 +2,6 @@
 
 from radrag.drafting.drafter import Drafter
 from radrag.drafting.look import Seen, combine, look
+from radrag.drafting.rewording import Rewording
 
-__all__ = ["Drafter", "Seen", "combine", "look"]
+__all__ = ["Drafter", "Rewording", "Seen", "combine", "look"]

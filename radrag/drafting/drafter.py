@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from radrag.domain import Draft, DraftSentence, Finding, Hit, Sentence, StudyIma
 from radrag.drafting.checking import Checking
 from radrag.drafting.look import look
 from radrag.drafting.record import provenance, transcripts
+from radrag.drafting.rewording import SentencesOf, found_for_claims, request_of
 from radrag.errors import UsageError
 from radrag.generation.base import GeneratedReport, GenerationRequest, Generator, RewriteTask
 from radrag.grounding.omissions import find_omissions
@@ -62,7 +63,7 @@ class Drafter:
         retriever: Retriever,
         cases: Catalogue,
         novelty: Novelty | None = None,
-        sentences_of: Callable[[Sequence[str]], Mapping[str, Sequence[Sentence]]],
+        sentences_of: SentencesOf,
         generator: Generator,
         labeler: Labeler,
         verifier: Verifier,
@@ -188,18 +189,7 @@ class Drafter:
             UsageError: the note asks for nothing that can be done.
             RestrictedData: as :meth:`draft`.
         """
-        found_for_claims = {case_id for one in draft.provenance.get("feedback", ()) for case_id in one["cases"]}
-        hits = tuple(hit for hit in draft.hits if hit.case_id not in found_for_claims)
-        kept = draft.provenance.get("prior")
-        prior = prior_of(kept["sections"], self._labeler.label_section) if kept else None
-        request = GenerationRequest(
-            draft.image_findings,
-            hits,
-            self._evidence(hits),
-            draft.study.indication,
-            self._seed,
-            prior=prior.sentences if prior else (),
-        )
+        request = request_of(draft, self._sentences_of, self._labeler, seed=self._seed)
         checking = self._checking(request, draft.study.patient_key)
         changes, reports = self._asked_for(draft, note, request, checking)
         sentences = _with_changes(draft.sentences, changes, checking)
@@ -207,7 +197,7 @@ class Drafter:
         known = {hit.case_id for hit in draft.hits}
         added = tuple(hit for hit in looked_up if hit.case_id not in known)
         about_study = [one for one in draft.warnings if one.code not in _OF_SENTENCES]
-        outside = found_for_claims | {hit.case_id for hit in added}
+        outside = found_for_claims(draft) | {hit.case_id for hit in added}
         asked, named = transcripts(reports)
         notes = [*draft.provenance.get("notes", ()), {"note": note, "changes": [asdict(one) for one in changes]}]
         made_of = {

@@ -12,5 +12,6 @@ def report_of(draft: Draft, review: Review) -> Report:
     Until it is signed, sentences that wait for a decision belong to it: the reader of a preliminary report sees what
     the screen shows. Rejected ones never do.
     """
-    sentences = tuple(item.checked for item in review.items if item.decision is not Decision.REJECTED)
+    stands = tuple(item.checked for item in review.items if item.decision is not Decision.REJECTED)
+    sentences = review.corrected or stands
     return Report(draft, review.state, review.version, sentences, review.signatures, review.acknowledged)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from radrag.domain import Acknowledgement, Polarity, ReportState, Role, Signature
+from radrag.domain import Acknowledgement, Polarity, ReportState, Role, Signature, text_of
 from radrag.errors import ReviewCode, ReviewError
 from radrag.reports.vocabulary import BY_NAME, Urgency
-from radrag.review.values import Act, Review
+from radrag.review.values import Act, Quoted, Review, sentence_from_plain
 from radrag.store.values import ReviewEvent
 
 ATTESTATION = "I have read the images and this report, and answer for its content."
@@ -104,10 +104,26 @@ def _addendum(review: Review, event: ReviewEvent) -> Review:
 
 def _correct(review: Review, event: ReviewEvent) -> Review:
     """Replace the report's text; the versions before stay readable."""
-    given = event.payload.get("report")
-    if not isinstance(given, Mapping) or not any(str(text).strip() for text in given.values()):
+    sentences = tuple(sentence_from_plain(one) for one in event.payload.get("sentences", ()))
+    if not sentences:
         raise ReviewError(ReviewCode.NO_TEXT, "A correction needs the whole corrected report.")
-    return _after_signing(review, event, ReportState.CORRECTED, {str(name): str(text) for name, text in given.items()})
+    return replace(_after_signing(review, event, ReportState.CORRECTED, text_of(sentences)), corrected=sentences)
+
+
+def _distrust(review: Review, event: ReviewEvent) -> Review:
+    """Call a sentence of the evidence misleading; the report is not changed by it, so it may be signed already."""
+    return replace(review, distrusted=review.distrusted | {_quoted(event)})
+
+
+def _trust(review: Review, event: ReviewEvent) -> Review:
+    return replace(review, distrusted=review.distrusted - {_quoted(event)})
+
+
+def _quoted(event: ReviewEvent) -> Quoted:
+    case_id, section, number = (event.payload.get(name) for name in ("case_id", "section", "sentence"))
+    if not case_id or not section or not isinstance(number, int):
+        raise ReviewError(ReviewCode.NO_SUCH_SENTENCE, "Evidence is named by case, section and sentence.")
+    return str(case_id), str(section), number
 
 
 def _after_signing(
@@ -158,4 +174,6 @@ _STEPS: Mapping[Act, Callable[[Review, ReviewEvent], Review]] = {
     Act.SIGN: _sign,
     Act.ADDENDUM: _addendum,
     Act.CORRECT: _correct,
+    Act.DISTRUST: _distrust,
+    Act.TRUST: _trust,
 }

@@ -20,6 +20,7 @@ from radrag.domain import (
     Side,
     Signature,
     Status,
+    text_of,
 )
 
 
@@ -37,6 +38,8 @@ class Act(StrEnum):
     SIGN = "sign"
     ADDENDUM = "addendum"
     CORRECT = "correct"
+    DISTRUST = "distrust"
+    TRUST = "trust"
 
 
 class Decision(StrEnum):
@@ -60,6 +63,10 @@ class Reason(StrEnum):
     REPEATS = "repeats"
     IRRELEVANT = "irrelevant"
     OTHER = "other"
+
+
+Quoted = tuple[str, str, int]
+"""A sentence of a case that serves as evidence: (case id, section, number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,8 @@ class Review:
         version: of the last event; 0 before the first.
         items: in reading order.
         signatures: oldest first; the last one holds the report that counts.
+        corrected: the sentences of the last correction, checked; empty where there was none.
+        distrusted: evidence that a reader called misleading.
     """
 
     draft_id: str
@@ -109,6 +118,8 @@ class Review:
     state: ReportState = ReportState.DRAFT
     acknowledged: tuple[Acknowledgement, ...] = ()
     signatures: tuple[Signature, ...] = ()
+    corrected: tuple[DraftSentence, ...] = ()
+    distrusted: frozenset[Quoted] = frozenset()
 
     @property
     def pending(self) -> tuple[Item, ...]:
@@ -117,11 +128,7 @@ class Review:
 
     def text(self) -> dict[str, str]:
         """Return section name → text of what stands, in reading order."""
-        sections: dict[str, list[str]] = {}
-        for item in self.items:
-            if item.stands:
-                sections.setdefault(item.section, []).append(item.text)
-        return {name: " ".join(sentences) for name, sentences in sections.items()}
+        return text_of(item.checked for item in self.items if item.stands)
 
 
 def sentence_to_plain(sentence: DraftSentence) -> dict[str, Any]:

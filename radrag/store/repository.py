@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Self
 
@@ -145,11 +146,14 @@ class Store(Corpora):
         with self._database.reading() as session:
             return reviews.events(session, draft_id)
 
-    def add_review_event(self, draft_id: str, event: ReviewEvent, *, status: str) -> None:
+    def add_review_event(
+        self, draft_id: str, event: ReviewEvent, *, status: str, made_by: Mapping[str, str] | None = None
+    ) -> None:
         """Keep one act on a draft and put it on record, both or neither.
 
         Args:
             status: what the draft's status becomes.
+            made_by: versions of what made the draft, for the record.
 
         Raises:
             StoreError: there is no such draft, or the payload is not JSON.
@@ -163,9 +167,25 @@ class Store(Corpora):
                 "version": event.version,
                 "role": event.role,
                 "event_sha256": reviews.event_sha256(draft_id, event),
+                **(made_by or {}),
             }
             made = self._event(reviews.PREFIX + event.act, payload, patient_key)
             audit_log.append(session, replace(made, who=event.who))
+
+    def record_opening(self, draft_id: str, who: str) -> None:
+        """Put on record that a person opened a draft.
+
+        Raises:
+            StoreError: there is no such draft.
+        """
+        with self._database.writing() as session:
+            made = self._event(reviews.OPENED, {"draft_id": draft_id}, reviews.patient_key(session, draft_id))
+            audit_log.append(session, replace(made, who=who))
+
+    def first_opened(self, draft_id: str) -> str | None:
+        """Return when a draft was first opened for review, ISO 8601 UTC; None when that is not on record."""
+        with self._database.reading() as session:
+            return reviews.first_opened(session, draft_id)
 
     def altered_review_events(self) -> list[tuple[str, int]]:
         """Return (draft id, version) of acts on drafts that are not as the audit log recorded them, or are missing."""

@@ -16,6 +16,32 @@ PREFIX = "review."
 """What acts on reports are called in the audit log begins so."""
 
 
+OPENED = "draft.opened"
+
+
+def patient_key(session: Session, draft_id: str) -> str:
+    """Return whose a draft is.
+
+    Raises:
+        StoreError: there is no such draft.
+    """
+    found = session.scalar(select(DraftRow.patient_key).where(DraftRow.draft_id == draft_id))
+    if found is None:
+        raise StoreError(f"There is no draft {draft_id!r}.", hint="It may have been deleted while it was open.")
+    return str(found)
+
+
+def first_opened(session: Session, draft_id: str) -> str | None:
+    """Return when a draft was first opened; None when that is not on record."""
+    rows = session.execute(
+        select(AuditRow.at, AuditRow.payload)
+        .join(DraftRow, DraftRow.patient_key == AuditRow.patient_key)
+        .where(DraftRow.draft_id == draft_id, AuditRow.what == OPENED)
+        .order_by(AuditRow.position)
+    )
+    return next((row.at for row in rows if row.payload.get("draft_id") == draft_id), None)
+
+
 def events(session: Session, draft_id: str) -> list[ReviewEvent]:
     """Return the events of a draft, oldest first; none for an unknown one."""
     rows = session.execute(

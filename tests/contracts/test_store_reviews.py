@@ -15,9 +15,8 @@ from radrag.review.values import Act, Reason
 from radrag.store.repository import Store
 
 
-def check(draft_id, texts):
-    """Stands for the drafter's checks: nothing supports what a reader writes."""
-    assert draft_id == "d1"
+def check(texts):
+    """Stands for the checks against evidence: nothing supports what a reader writes."""
     return [DraftSentence(section, words, Status.UNSUPPORTED) for section, words in texts]
 
 
@@ -29,13 +28,13 @@ def store(url):  # noqa: F811
 
 
 def desk(store, who="adams", role=Role.READER):
-    return Desk(store, check, who=who, role=role)
+    return Desk(store, store.draft("d1"), check, who=who, role=role)
 
 
 def work(store, who="adams"):
     """Decide on everything, and add a sentence."""
     at = desk(store, who)
-    review = at.review("d1")
+    review = at.review()
     first, *others = [item.key for item in review.items]
     review = at.act(review, Act.EDIT, item=first, text="There is no effusion.")
     for key in others:
@@ -45,7 +44,7 @@ def work(store, who="adams"):
 
 def test_whoever_opens_the_draft_next_sees_what_was_decided(store):
     _, review = work(store)
-    again = desk(store, "baker").review("d1")
+    again = desk(store, "baker").review()
     assert again == review
     assert again.items[0].checked.status is Status.UNSUPPORTED
     assert again.items[-1].text == "No acute disease."
@@ -56,19 +55,19 @@ def test_a_signature_names_the_person_and_the_worklist_shows_it(store):
     assert store.drafts()[0].status == "preliminary"
     at.act(review, Act.SIGN, attestation=ATTESTATION)
     assert store.drafts()[0].status == "final"
-    assert desk(store).review("d1").signatures[0].who == "adams"
+    assert desk(store).review().signatures[0].who == "adams"
     assert store.audit_entries()[-1].who == "adams"
 
 
 def test_two_readers_on_one_state_cannot_both_decide_and_nothing_is_lost(store):
     ours, theirs = desk(store, "adams"), desk(store, "baker")
-    seen = ours.review("d1")
+    seen = ours.review()
     key = seen.items[0].key
     ours.act(seen, Act.ACCEPT, item=key)
     with pytest.raises(ReviewError) as error:
         theirs.act(seen, Act.REJECT, item=key, reason=Reason.NOT_SEEN)
     assert error.value.code == "changed"
-    theirs.act(theirs.review("d1"), Act.REOPEN, item=key)
+    theirs.act(theirs.review(), Act.REOPEN, item=key)
     assert [event.who for event in store.review_events("d1")] == ["adams", "baker"]
 
 
@@ -79,7 +78,7 @@ def test_many_readers_at_once_leave_an_unbroken_line_of_events(store):
         at = desk(store, who)
         for _ in range(5):
             try:
-                review = at.review("d1")
+                review = at.review()
                 at.act(review, Act.ACCEPT, item=review.items[0].key)
                 done.append(who)
             except ReviewError as error:
@@ -100,13 +99,36 @@ def test_many_readers_at_once_leave_an_unbroken_line_of_events(store):
 def test_what_is_not_allowed_is_not_kept(store):
     at = desk(store, role=Role.TRAINEE)
     with pytest.raises(ReviewError):
-        at.act(at.review("d1"), Act.SIGN, attestation=ATTESTATION)
+        at.act(at.review(), Act.SIGN, attestation=ATTESTATION)
     assert store.review_events("d1") == []
 
 
 def test_a_draft_that_is_gone_is_said_to_be(store):
+    at = desk(store)
+    review = at.review()
+    with store._database.connection() as connection:
+        connection.execute(text("DELETE FROM drafts"))
+        connection.commit()
     with pytest.raises(StoreError, match="no draft"):
-        desk(store).review("d2")
+        at.act(review, Act.ACCEPT, item=review.items[0].key)
+
+
+def test_the_record_of_an_act_says_by_what_the_draft_was_made_and_what_stood_before(store):
+    at, _ = work(store)
+    entry = next(one for one in store.audit_entries() if one.what == "review.edit")
+    assert entry.payload["encoder_name"] == store.draft("d1").provenance["encoder"]["name"]
+    edit = store.review_events("d1")[0]
+    assert edit.payload["before"] == {"text": store.draft("d1").sentences[0].text, "decision": "pending"}
+
+
+def test_a_signature_keeps_what_the_review_took(store):
+    store.record_opening("d1", "adams")
+    assert store.first_opened("d1") == store.audit_entries()[-1].at
+    at, review = work(store)
+    at.act(review, Act.SIGN, attestation=ATTESTATION)
+    effort = store.review_events("d1")[-1].payload["effort"]
+    assert effort["seconds"] >= 0
+    assert effort["edit_distance"] > 0
 
 
 @pytest.mark.parametrize(

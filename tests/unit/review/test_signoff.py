@@ -5,8 +5,9 @@ from review_support import Reader, checked
 
 from radrag.domain import ReportState, Role
 from radrag.errors import ReviewError
+from radrag.review.report import report_of
 from radrag.review.signoff import ATTESTATION, critical_findings, missing_acknowledgements
-from radrag.review.values import Act, Reason
+from radrag.review.values import Act, Reason, sentence_to_plain
 
 
 def refused(code, call, *arguments, **payload):
@@ -92,11 +93,13 @@ def test_an_addendum_leaves_the_text_and_a_correction_replaces_it_and_both_keep_
     assert reader.review.state is ReportState.ADDENDED
     assert reader.review.signatures[1].text == before
     refused("no_text", reader, Act.CORRECT, attestation=ATTESTATION, text="Wrong side.")
-    reader(Act.CORRECT, attestation=ATTESTATION, text="Wrong side.", report={"findings": "Right effusion."})
+    right = checked("Right effusion.", "Pleural Effusion")
+    reader(Act.CORRECT, attestation=ATTESTATION, text="Wrong side.", sentences=[sentence_to_plain(right)])
     assert reader.review.state is ReportState.CORRECTED
     assert [one.text for one in reader.review.signatures] == [before, before, {"findings": "Right effusion."}]
     reader(Act.ADDENDUM, attestation=ATTESTATION, text="Told the ward.")
     assert reader.review.signatures[-1].text == {"findings": "Right effusion."}
+    assert report_of(reader.draft, reader.review).sentences == (right,)
 
 
 def test_nothing_is_added_to_a_report_before_it_is_signed():
@@ -125,3 +128,24 @@ class TestCriticalFindings:
         assert critical_findings(reader.review) == ()
         reader.sign()
         assert reader.review.state is ReportState.FINAL
+
+
+def test_misleading_evidence_is_on_record_and_changes_no_report():
+    reader = signed()
+    before = report_of(reader.draft, reader.review)
+    quoted = {"case_id": "c:1", "section": "findings", "sentence": 0}
+    reader(Act.DISTRUST, **quoted, note="another side")
+    assert reader.review.distrusted == {("c:1", "findings", 0)}
+    assert report_of(reader.draft, reader.review).sentences == before.sentences
+    reader(Act.TRUST, **quoted)
+    assert reader.review.distrusted == frozenset()
+
+
+def test_a_report_has_what_stands_and_what_waits_and_never_what_was_rejected():
+    reader = Reader()
+    reader(Act.REJECT, item="d1", reason=Reason.NOT_SEEN)
+    reader(Act.ACCEPT, item="d0")
+    report = report_of(reader.draft, reader.review)
+    assert [one.text for one in report.sentences] == [item.text for item in reader.review.items if item.key != "d1"]
+    assert report.state is ReportState.DRAFT
+    assert report.text()["impression"] == "Pleural effusion."
