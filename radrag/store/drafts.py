@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from radrag.domain import (
@@ -19,10 +19,8 @@ from radrag.domain import (
     Hit,
     ImageFinding,
     Omission,
-    Status,
     Study,
     StudyImage,
-    View,
 )
 from radrag.errors import StoreError
 from radrag.store.base import Base
@@ -41,7 +39,7 @@ from radrag.store.tables import (
     TranscriptRow,
     WarningRow,
 )
-from radrag.store.values import PRELIMINARY, DraftSummary
+from radrag.store.values import PRELIMINARY
 
 
 def save(session: Session, draft: Draft) -> str | None:
@@ -263,49 +261,3 @@ def images(session: Session, draft_id: str) -> tuple[StudyImage, ...]:
     table = DraftImageRow.__table__
     query = select(table).join(DraftRow, DraftRow.id == table.c.draft_pk).where(DraftRow.draft_id == draft_id)
     return tuple(image_of(row) for row in session.execute(query.order_by(table.c.position)))
-
-
-def matching(query: Select[Any], *, status: str | None, patient_key: str | None, study: str | None) -> Select[Any]:
-    """Narrow a query on drafts."""
-    wanted = {DraftRow.status: status, DraftRow.patient_key: patient_key, DraftRow.study_instance_uid: study}
-    return query.where(*(column == value for column, value in wanted.items() if value is not None))
-
-
-def summaries(session: Session, heads: Select[Any]) -> list[DraftSummary]:
-    """Return worklist rows for a query of table drafts."""
-    rows = session.execute(heads).all()
-    keys = [row.id for row in rows]
-    views: dict[int, list[View]] = defaultdict(list)
-    statuses: dict[int, dict[str, int]] = {key: dict.fromkeys((status.value for status in Status), 0) for key in keys}
-    for part in chunks(keys):
-        images = select(DraftImageRow.draft_pk, DraftImageRow.view).where(DraftImageRow.draft_pk.in_(part))
-        for key, view in session.execute(images.order_by(DraftImageRow.draft_pk, DraftImageRow.position)):
-            views[key].append(view)
-        counts = select(DraftSentenceRow.draft_pk, DraftSentenceRow.status, func.count())
-        grouped = counts.group_by(DraftSentenceRow.draft_pk, DraftSentenceRow.status)
-        for key, status, count in session.execute(grouped.where(DraftSentenceRow.draft_pk.in_(part))):
-            statuses[key][status.value] = count
-    omissions = _counts(session, OmissionRow, keys)
-    warnings = _counts(session, WarningRow, keys)
-    return [
-        DraftSummary(
-            draft_id=row.draft_id,
-            study_instance_uid=row.study_instance_uid,
-            patient_key=row.patient_key,
-            views=tuple(views[row.id]),
-            created_at=row.created_at,
-            status=row.status,
-            sentences=statuses[row.id],
-            omissions=omissions.get(row.id, 0),
-            warnings=warnings.get(row.id, 0),
-        )
-        for row in rows
-    ]
-
-
-def _counts(session: Session, table: type[OmissionRow] | type[WarningRow], keys: Sequence[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for part in chunks(keys):
-        query = select(table.draft_pk, func.count()).where(table.draft_pk.in_(part)).group_by(table.draft_pk)
-        found.update((key, count) for key, count in session.execute(query))
-    return found

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Self
 
 from sqlalchemy import func, select
 
 from radrag.domain import Case, Draft, StudyImage
-from radrag.store import audit_log, drafts, reviews
+from radrag.store import audit_log, drafts, reviews, worklist
 from radrag.store.corpora import Corpora
 from radrag.store.engine import Database, connect
+from radrag.store.job_queue import Jobs
 from radrag.store.migrations import upgrade
 from radrag.store.tables import DraftRow
 from radrag.store.values import AuditEntry, AuditEvent, DraftSummary, ReviewEvent
 
 
-class Store(Corpora):
+class Store(Corpora, Jobs):
     """Corpora, drafts and the audit log in one database. Safe to share between threads; processes open their own.
 
     Every method raises StoreError when the database cannot be reached, is damaged, locked or full.
@@ -102,21 +103,26 @@ class Store(Corpora):
         status: str | None = None,
         patient_key: str | None = None,
         study_instance_uid: str | None = None,
+        urgent: Collection[str] = (),
     ) -> list[DraftSummary]:
-        """Return rows of the worklist, newest first; None means any."""
-        heads = drafts.matching(
+        """Return rows of the worklist, newest first; None means any.
+
+        Args:
+            urgent: labels of which each row tells whether the draft speaks of them.
+        """
+        heads = worklist.matching(
             select(DraftRow.__table__), status=status, patient_key=patient_key, study=study_instance_uid
         )
         newest_first = heads.order_by(DraftRow.created_at.desc(), DraftRow.id.desc())
         with self._database.reading() as session:
-            return drafts.summaries(session, newest_first.limit(limit).offset(offset))
+            return worklist.summaries(session, newest_first.limit(limit).offset(offset), urgent)
 
     def count_drafts(
         self, *, status: str | None = None, patient_key: str | None = None, study_instance_uid: str | None = None
     ) -> int:
         """Return how many drafts there are of what :meth:`drafts` would list."""
         count = select(func.count()).select_from(DraftRow)
-        query = drafts.matching(count, status=status, patient_key=patient_key, study=study_instance_uid)
+        query = worklist.matching(count, status=status, patient_key=patient_key, study=study_instance_uid)
         with self._database.reading() as session:
             return int(session.scalar(query) or 0)
 

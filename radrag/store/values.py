@@ -120,6 +120,8 @@ class DraftSummary:
         status: "preliminary" until a reader signs.
         sentences: number of sentences by :class:`~radrag.domain.Status` value; all four keys are there.
         omissions, warnings: how many.
+        urgent: labels among those asked for that it states, as there or possible, or may have left out; sorted.
+        reader: who acted on it last; empty where nobody did.
     """
 
     draft_id: str
@@ -131,6 +133,8 @@ class DraftSummary:
     sentences: Mapping[str, int]
     omissions: int
     warnings: int
+    urgent: tuple[str, ...] = ()
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

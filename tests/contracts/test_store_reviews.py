@@ -114,7 +114,7 @@ def test_a_draft_that_is_gone_is_said_to_be(store):
 
 
 def test_the_record_of_an_act_says_by_what_the_draft_was_made_and_what_stood_before(store):
-    at, _ = work(store)
+    work(store)
     entry = next(one for one in store.audit_entries() if one.what == "review.edit")
     assert entry.payload["encoder_name"] == store.draft("d1").provenance["encoder"]["name"]
     edit = store.review_events("d1")[0]

@@ -137,7 +137,8 @@ def test_any_acts_end_in_a_review_that_its_events_alone_give_again(acts):
     for act, item, after, text, section in acts:
         payload = {
             "item": item, "after": after, "text": text, "section": section, "reason": Reason.OTHER,
-            "attestation": ATTESTATION, "sentences": [sentence_to_plain(checked(text))], "label": "Pneumothorax", "to": text, "how": text,
+            "attestation": ATTESTATION, "sentences": [sentence_to_plain(checked(text))], "label": "Pneumothorax",
+            "to": text, "how": text,
             "checked": sentence_to_plain(checked(text, section=section)), "case_id": text, "sentence": 0,
         }  # fmt: skip
         with contextlib.suppress(ReviewError):
