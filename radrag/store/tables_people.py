@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from radrag.domain import Role
 from radrag.store.base import Base, owner
+from radrag.store.columns import Words
 
 
 class AccountRow(Base):
@@ -15,7 +17,8 @@ class AccountRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     full_name: Mapped[str]
-    role: Mapped[str]
+    role: Mapped[Role] = mapped_column(Words(Role))
+    subject: Mapped[str] = mapped_column(index=True)
     password_hash: Mapped[str]
     disabled: Mapped[bool]
     failures: Mapped[int]

@@ -13,6 +13,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("full_name", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -20,6 +21,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_accounts"),
     )
+    op.create_index("ix_accounts_subject", "accounts", ["subject"])
     op.create_table(
         "logins",
         sa.Column("token_sha256", sa.Text(), nullable=False),
