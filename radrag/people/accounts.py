@@ -57,7 +57,7 @@ def add(
         raise UsageError("A full name has up to 200 characters, and no control characters.")
     if not password and not subject:
         raise UsageError("An account needs a password or an OpenID subject.")
-    account = Account(name, full_name, role, subject)
+    account = Account(name, full_name, role, subject, has_password=bool(password), created_at=now)
     store.add_account(account, passwords.hashed(passwords.checked(password)) if password else "", now=now)
     return account
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from radrag.domain import Role
@@ -31,6 +31,18 @@ def find(session: Session, name: str) -> Account | None:
     """Return one account, or None."""
     row = session.get(AccountRow, name)
     return _account(row) if row else None
+
+
+def known(session: Session, name: str) -> Account:
+    """Return one account.
+
+    Raises:
+        StoreError: there is no such account.
+    """
+    account = find(session, name)
+    if account is None:
+        raise StoreError(f"There is no account {name!r}.", hint="See: radrag users list")
+    return account
 
 
 def of_subject(session: Session, subject: str) -> Account | None:
@@ -65,9 +77,7 @@ def change(session: Session, name: str, **values: Any) -> Account:
     Raises:
         StoreError: there is no such account.
     """
-    before = find(session, name)
-    if before is None:
-        raise StoreError(f"There is no account {name!r}.", hint="See: radrag users list")
+    before = known(session, name)
     session.execute(update(AccountRow).where(AccountRow.name == name).values(**values))
     return before
 
@@ -78,11 +88,12 @@ def remove(session: Session, name: str) -> None:
     Raises:
         StoreError: there is no such account, or records name it: whose acts they were must stay known.
     """
-    change(session, name)
-    acted = session.scalar(
-        select(exists().where(ReviewEventRow.who == name) | exists().where(AuditRow.who == name).correlate(None))
+    known(session, name)
+    acts = (
+        select(AuditRow.position).where(AuditRow.who == name),
+        select(ReviewEventRow.position).where(ReviewEventRow.who == name),
     )
-    if acted:
+    if any(session.execute(query.limit(1)).first() for query in acts):
         raise StoreError(
             f"The account {name!r} cannot be removed: reviews or the audit log name it.",
             hint=f"Close it instead: radrag users disable {name}",
@@ -144,16 +155,16 @@ def seen(session: Session, token_sha256: str, now: str) -> None:
     session.execute(update(LoginRow).where(this, LoginRow.seen_at < now).values(seen_at=now))
 
 
-def log_out(session: Session, which: str, value: str) -> list[str]:
-    """End log-ins; return whose they were.
+def log_out(session: Session, token_sha256: str) -> str:
+    """End one log-in; return whose it was, or an empty string."""
+    row = session.get(LoginRow, token_sha256)
+    session.execute(delete(LoginRow).where(LoginRow.token_sha256 == token_sha256))
+    return row.account if row else ""
 
-    Args:
-        which: "token_sha256" or "account".
-    """
-    column: ColumnElement[str] = {"token_sha256": LoginRow.token_sha256, "account": LoginRow.account}[which]  # type: ignore[assignment]
-    found = list(session.scalars(select(LoginRow.account).where(column == value)))
-    session.execute(delete(LoginRow).where(column == value))
-    return found
+
+def log_out_everywhere(session: Session, name: str) -> int:
+    """End all log-ins of an account; return how many there were."""
+    return len(session.scalars(delete(LoginRow).where(LoginRow.account == name).returning(LoginRow.token_sha256)).all())
 
 
 def _account(row: AccountRow) -> Account:

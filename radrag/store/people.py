@@ -173,7 +173,7 @@ class People:
         """End a log-in and the person's leases; nothing happens where there is none."""
         with self._database.writing() as session:
             audit_log.lock(session)
-            for name in accounts.log_out(session, "token_sha256", token_sha256):
+            if name := accounts.log_out(session, token_sha256):
                 leases.drop_all(session, name)
                 self._put_on_record(session, "logout", {}, who=name, origin=origin)
 
@@ -249,7 +249,7 @@ class People:
 
     def _end(self, session: Session, name: str) -> int:
         leases.drop_all(session, name)
-        ended = len(accounts.log_out(session, "account", name))
+        ended = accounts.log_out_everywhere(session, name)
         if ended:
             self._put_on_record(session, "logout.everywhere", {"account": name, "log_ins": ended})
         return ended
