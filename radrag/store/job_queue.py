@@ -11,7 +11,7 @@ from radrag.domain import Draft
 from radrag.store import audit_log, drafts, jobs
 from radrag.store.canonical import utc_now
 from radrag.store.engine import Database
-from radrag.store.job_values import BatchStatus, Claim, Job, JobState, NewJob, RetryPolicy, Submitted, later
+from radrag.store.job_values import BatchStatus, Claim, Job, JobState, NewJob, RetryPolicy, Submitted, Wanted, later
 from radrag.store.rows import chunks
 from radrag.store.values import AuditEvent
 
@@ -50,25 +50,17 @@ class Jobs:
         return total
 
     def claim_jobs(
-        self,
-        worker: str,
-        limit: int,
-        *,
-        now: str,
-        lease: float,
-        policy: RetryPolicy | None = None,
-        suspects: bool = False,
+        self, worker: str, wanted: Wanted, *, now: str, lease: float, policy: RetryPolicy | None = None
     ) -> list[Claim]:
-        """Take up to ``limit`` jobs for a worker, best priority first; jobs of ended leases are among them.
+        """Take jobs for a worker, best priority first, then oldest; those of ended leases are free again before.
 
         Args:
             worker: unique to a process and its start.
             lease: seconds until others may take the jobs, unless :meth:`hold_jobs` prolongs it.
-            suspects: take jobs that a worker ended over before, instead of those without such a history.
         """
         with self._database.writing() as session:
             jobs.expire(session, now, policy or RetryPolicy())
-            return jobs.claim(session, worker, limit, now, later(now, lease), suspects=suspects)
+            return jobs.claim(session, worker, wanted, now, later(now, lease))
 
     def hold_jobs(self, worker: str, *, now: str, lease: float) -> set[int]:
         """Prolong a worker's leases (its heartbeat); return the ids of the jobs that it still holds."""
@@ -128,13 +120,16 @@ class Jobs:
         with self._database.writing() as session:
             return jobs.lose(session, worker, now, policy or RetryPolicy(), seen=seen)
 
-    def cancel_batch(self, batch: str, *, now: str) -> int:
+    def cancel_batch(self, batch: str, *, now: str, but: str = "") -> int:
         """Let a batch no longer ask for what is not done; return how many jobs it let go.
 
         A job that another batch asks for goes on.
+
+        Args:
+            but: versions whose jobs stay asked for; empty for none.
         """
         with self._database.writing() as session:
-            return jobs.cancel(session, batch, now)
+            return jobs.cancel(session, batch, now, but=but)
 
     def retry_batch(self, batch: str) -> int:
         """Let a batch's parked and cancelled jobs, and those that wait after a failure, be tried at once.

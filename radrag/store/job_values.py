@@ -27,6 +27,7 @@ class NewJob:
 
     Attributes:
         key: hash of all that decides the draft; the same key is drafted once.
+        versions: hash of the parts that are to draft it; a worker takes jobs for its own parts only.
         source: where the study lies, JSON values.
         trace: id that follows the study through logs; hex.
         refused: (code, message) for a file that cannot be drafted: the job is kept for the report, and never run.
@@ -34,10 +35,28 @@ class NewJob:
     """
 
     key: str
+    versions: str
     source: Mapping[str, Any]
     trace: str
     refused: tuple[str, str] | None = None
     replaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a worker would take.
+
+    Attributes:
+        limit: how many jobs at most.
+        batch: only what this batch asks for; empty for any.
+        versions: only jobs for these parts; empty for any.
+        suspects: jobs that a worker ended over before, instead of those without such a history.
+    """
+
+    limit: int = 1
+    batch: str = ""
+    versions: str = ""
+    suspects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +91,7 @@ class Job:
 
     id: int
     key: str
+    versions: str
     source: Mapping[str, Any]
     state: JobState
     priority: int

@@ -14,7 +14,7 @@ from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from radrag.store.job_values import BatchStatus, Claim, Job, JobState, NewJob, RetryPolicy, Submitted, later
+from radrag.store.job_values import BatchStatus, Claim, Job, JobState, NewJob, RetryPolicy, Submitted, Wanted, later
 from radrag.store.rows import chunks
 from radrag.store.tables_jobs import BatchJobRow, JobRow
 
@@ -53,6 +53,7 @@ def _row(job: NewJob, priority: int, now: str) -> dict[str, Any]:
     code, message = job.refused or ("", "")
     return {
         "key": job.key,
+        "versions": job.versions,
         "source": json.dumps(job.source),
         "state": JobState.REFUSED if job.refused else JobState.WAITING,
         "priority": priority,
@@ -79,19 +80,18 @@ def _unless_there(session: Session, table: Any, key: list[str], otherwise: dict[
     return made.on_conflict_do_update(index_elements=key, set_=otherwise)
 
 
-def claim(session: Session, worker: str, limit: int, now: str, until: str, *, suspects: bool = False) -> list[Claim]:
-    """Take waiting jobs, best priority first, then oldest.
-
-    Args:
-        until: end of the lease.
-        suspects: take jobs that a worker ended over before, instead of those without such a history.
-    """
+def claim(session: Session, worker: str, wanted: Wanted, now: str, until: str) -> list[Claim]:
+    """Take waiting jobs, best priority first, then oldest; ``until`` is the end of the lease."""
     ready = select(JobRow.__table__).where(
         JobRow.state == JobState.WAITING,
-        JobRow.crashes > 0 if suspects else JobRow.crashes == 0,
+        JobRow.crashes > 0 if wanted.suspects else JobRow.crashes == 0,
         JobRow.not_before <= now,
     )
-    first = ready.order_by(JobRow.priority, JobRow.id).limit(limit)
+    if wanted.versions:
+        ready = ready.where(JobRow.versions == wanted.versions)
+    if wanted.batch:
+        ready = ready.where(JobRow.id.in_(_of(wanted.batch, (JobState.WAITING,))))
+    first = ready.order_by(JobRow.priority, JobRow.id).limit(wanted.limit)
     rows = session.execute(first.with_for_update(skip_locked=True)).all()  # SQLite has one writer, and no such words
     lease = {"state": JobState.RUNNING, "worker": worker, "lease_until": until, "claims": JobRow.claims + 1}
     session.execute(update(JobRow).where(JobRow.id.in_([row.id for row in rows])).values(**lease))
@@ -196,12 +196,15 @@ def _of(batch: str, states: Collection[JobState]) -> Select[Any]:
     return query.where(BatchJobRow.batch == batch, BatchJobRow.dropped.is_(False), JobRow.state.in_(states))
 
 
-def cancel(session: Session, batch: str, now: str) -> int:
+def cancel(session: Session, batch: str, now: str, *, but: str = "") -> int:
     """Let a batch no longer ask for what is not done; return how many jobs it let go.
 
     A job that another batch asks for goes on.
+
+    Args:
+        but: versions whose jobs stay asked for.
     """
-    ids = session.scalars(_of(batch, OPEN)).all()
+    ids = session.scalars(_of(batch, OPEN).where(JobRow.versions != but)).all()
     for part in chunks(ids):
         dropped = update(BatchJobRow).where(BatchJobRow.batch == batch, BatchJobRow.job_id.in_(part))
         session.execute(dropped.values(dropped=True))

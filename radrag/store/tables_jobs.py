@@ -16,6 +16,7 @@ class JobRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
+    versions: Mapped[str]
     source: Mapped[str]
     state: Mapped[str]
     priority: Mapped[int]

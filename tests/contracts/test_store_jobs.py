@@ -9,7 +9,7 @@ from store_databases import postgres_server, postgres_url, url  # noqa: F401 - f
 from store_support import sample_draft
 
 from radrag.errors import StoreError
-from radrag.store.job_values import JobState, RetryPolicy, Submitted, later
+from radrag.store.job_values import JobState, RetryPolicy, Submitted, Wanted, later
 from radrag.store.repository import Store
 
 NOW = "2026-01-01T00:00:00.000000+00:00"
@@ -26,8 +26,8 @@ def at(seconds):
     return later(NOW, seconds)
 
 
-def claim(store, worker="w", limit=1, now=NOW, **how):
-    return store.claim_jobs(worker, limit, now=now, lease=LEASE, **how)
+def claim(store, worker="w", limit=1, now=NOW, **wanted):
+    return store.claim_jobs(worker, Wanted(limit, **wanted), now=now, lease=LEASE)
 
 
 def states(store, batch="b"):
@@ -74,6 +74,26 @@ class TestAsking:
         assert (status.counts[JobState.REFUSED], status.reasons, status.open) == (1, {"wrong_modality": 1}, 0)
         store.add_jobs("b", [dataclasses.replace(new_job(2), replaces=(refused.key,))], now=NOW)
         assert states(store) == {JobState.WAITING: 1}
+
+
+class TestChoosing:
+    def test_a_worker_takes_what_its_parts_can_draft(self, store):
+        store.add_jobs("b", [new_job(1, "old"), new_job(1, "new")], now=NOW)
+        (held,) = claim(store, limit=5, versions="new")
+        assert held.key == new_job(1, "new").key
+
+    def test_a_worker_can_serve_one_batch(self, store):
+        store.add_jobs("b", [new_job(1)], now=NOW)
+        store.add_jobs("c", [new_job(2), new_job(3)], now=NOW)
+        store.add_jobs("dropped", [new_job(2), new_job(3)], now=NOW)
+        store.cancel_batch("dropped", now=NOW)
+        assert [one.key for one in claim(store, limit=5, batch="c")] == [new_job(2).key, new_job(3).key]
+        assert claim(store, limit=5, batch="dropped") == []
+
+    def test_what_was_asked_for_of_earlier_parts_can_be_let_go(self, store):
+        store.add_jobs("b", [new_job(1, "old"), new_job(1, "new")], now=NOW)
+        assert store.cancel_batch("b", now=NOW, but="new") == 1
+        assert states(store) == {JobState.WAITING: 1, JobState.CANCELLED: 1}
 
 
 class TestHolding:
