@@ -15,7 +15,8 @@
     ├── BadIndex           an index is missing, damaged or made by another encoder
     ├── StoreError            the database is unreachable, of another version or refuses the write
     ├── GenerationError       a generator failed (``code``); its text is never used as a report
-    └── ReviewError           a review step that the draft's state does not allow (``code``)
+    ├── ReviewError           a review step that the draft's state does not allow (``code``)
+    └── ExportError           a report cannot be given the form that was asked for (``code``)
 
 A message says what was wrong, where, and what to do. Messages never carry patient names, ids or dates.
 """
@@ -225,5 +226,27 @@ class ReviewError(RadragError):
     """
 
     def __init__(self, code: ReviewCode, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code.value
+
+
+class ExportCode(StrEnum):
+    """Why a report is not exported. Values are stable: scripts match on them."""
+
+    NO_IDENTITY = "no_identity"  # no image file is there to say whose report it is
+    OTHER_PATIENT = "other_patient"  # the image files are not those of the study that was drafted
+    NO_IMAGES = "no_images"  # the form needs DICOM images to refer to
+    NO_REGIONS = "no_regions"  # the form holds findings with places, and there are none
+    NOT_WRITABLE = "not_writable"
+
+
+class ExportError(RadragError):
+    """A report cannot be given the form that was asked for.
+
+    Attributes:
+        code: the :class:`ExportCode`, as a string.
+    """
+
+    def __init__(self, code: ExportCode, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.code = code.value

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
         nli_model: folder of an inference model that may doubt what the rules call supported; none when empty.
         hits: how many cases ground a draft (1 to 100).
         seed: seed of everything random.
+        institution: name of the hospital or practice, as exported reports name their sender.
+        department: name of its department.
     """
 
     model_config = SettingsConfigDict(env_prefix="RADRAG_", extra="forbid", frozen=True)
@@ -66,6 +68,8 @@ class Settings(BaseSettings):
     nli_model: Path | None = None
     hits: int = Field(default=20, ge=1, le=100)
     seed: int = 0
+    institution: str = Field(default="", max_length=64)  # DICOM LO holds no more (PS3.5 table 6.2-1)
+    department: str = Field(default="", max_length=64)
 
     @classmethod
     def settings_customise_sources(

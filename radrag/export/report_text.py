@@ -1,0 +1,91 @@
+"""A report as plain text: head, state, sections, signature, addenda, and the evidence as numbered references."""
+
+from __future__ import annotations
+
+import textwrap
+
+from radrag.domain import DraftSentence
+from radrag.export.outgoing import Outgoing, moment
+from radrag.export.wording import (
+    RELATIONS,
+    TITLE,
+    clock,
+    communicated,
+    drafted_by,
+    heading,
+    patient_line,
+    status_line,
+    status_words,
+)
+
+WIDTH = 88
+
+
+def report_to_text(outgoing: Outgoing) -> str:
+    """Return the report as text of at most 88 columns, but for words that are longer; ends with a line break."""
+    lines = [TITLE.upper(), "", *_wrap(status_line(outgoing)), ""]
+    head = patient_line(outgoing)
+    broad = max((len(name) for name, _ in head), default=0) + 2
+    for name, value in head:
+        lines += _wrap(value, f"{name + ':':<{broad}}", " " * broad)
+    for section, sentences in outgoing.sections.items():
+        lines += ["", heading(section).upper()]
+        for sentence in sentences:
+            lines += _wrap(f"{sentence.text}{_marks(outgoing, sentence)}", "  ", "  ")
+    if not outgoing.sections:
+        lines += ["", "No sentence stands in this report."]
+    lines += _after_the_text(outgoing)
+    lines += _evidence(outgoing)
+    lines += ["", *_wrap(drafted_by(outgoing) + "."), *_wrap(f"Draft {outgoing.draft.draft_id}.")]
+    return "\n".join(lines) + "\n"
+
+
+def _after_the_text(outgoing: Outgoing) -> list[str]:
+    lines: list[str] = []
+    for correction in outgoing.corrections:
+        lines += ["", f"CORRECTION ({moment(correction.at):%Y-%m-%d %H:%M} UTC, {correction.name})"]
+        lines += _wrap(correction.added, "  ", "  ")
+    for addendum in outgoing.addenda:
+        lines += ["", f"ADDENDUM ({moment(addendum.at):%Y-%m-%d %H:%M} UTC, {addendum.name})"]
+        lines += _wrap(addendum.added, "  ", "  ")
+    if outgoing.report.acknowledged:
+        lines += ["", "COMMUNICATED"]
+        for told in outgoing.report.acknowledged:
+            lines += _wrap(communicated(told), "  ", "    ")
+    if outgoing.signed and outgoing.signature is not None:
+        lines += ["", f"Signed: {outgoing.signature.name}, {clock(outgoing)}"]
+    else:
+        lines += ["", "Signed: nobody. This report is preliminary and unverified."]
+    return lines
+
+
+def _evidence(outgoing: Outgoing) -> list[str]:
+    """Return what each sentence rests on, then the references."""
+    lines = ["", "EVIDENCE", *_wrap("Reports of other patients that say the same or the opposite; not findings here.")]
+    for sentences in outgoing.sections.values():
+        for sentence in sentences:
+            said = [
+                f"[{number}] {RELATIONS[link.relation]} {link.strength:.2f}"
+                for link in sentence.links
+                for number in outgoing.numbers((link,))
+            ]
+            lines += _wrap(f"{sentence.text} - {status_words(sentence.status)}", "  - ", "    ")
+            lines += _wrap("; ".join(said), "    ", "    ")
+    if outgoing.references:
+        lines += ["", "REFERENCES"]
+    for reference in outgoing.references:
+        link = reference.link
+        lines += _wrap(f'{link.case_id} {link.section}: "{link.quote}"', f"{f'[{reference.number}]':>6} ", " " * 7)
+    if outgoing.withheld:
+        lines += ["", *_wrap(f"{outgoing.withheld} evidence sentence(s) are named but not quoted, by their terms.")]
+    return lines
+
+
+def _marks(outgoing: Outgoing, sentence: DraftSentence) -> str:
+    return "".join(f" [{number}]" for number in outgoing.numbers(sentence.links))
+
+
+def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )

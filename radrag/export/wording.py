@@ -1,0 +1,78 @@
+"""How a report speaks of its own state, the same in every form."""
+
+from __future__ import annotations
+
+from radrag.domain import Acknowledgement, Relation, ReportState, Status
+from radrag.export.outgoing import Outgoing, moment
+from radrag.export.text import BANNER, WORDS
+
+TITLE = "Chest radiograph report"
+UNSIGNED_MARK = "PRELIMINARY"
+RELATIONS = {Relation.SUPPORTS: "supports", Relation.CONTRADICTS: "contradicts"}
+
+
+def status_line(outgoing: Outgoing) -> str:
+    """Return the one line that says whether, and by whom, the report is answered for."""
+    signature = outgoing.signature
+    if signature is None or (outgoing.state.signed and not outgoing.signed):
+        return BANNER
+    who, when = signature.name, clock(outgoing)
+    if outgoing.state is ReportState.PRELIMINARY:
+        return f"PRELIMINARY - UNVERIFIED. Read by {who} on {when}; not a report until a named reader signs."
+    words = {
+        ReportState.FINAL: "FINAL. Signed by",
+        ReportState.ADDENDED: "FINAL WITH ADDENDUM. Addendum signed by",
+        ReportState.CORRECTED: "CORRECTED. Correction signed by",
+    }
+    return f"{words[outgoing.state]} {who} on {when}."
+
+
+def clock(outgoing: Outgoing) -> str:
+    """Return when this version was signed, for people."""
+    return outgoing.issued_at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def communicated(told: Acknowledgement) -> str:
+    """Return how a critical result was passed on."""
+    return f"{told.label}: told to {told.to} ({told.how}) by {told.who} on {moment(told.at):%Y-%m-%d %H:%M} UTC."
+
+
+def status_words(status: Status) -> str:
+    """Return what the evidence says of a sentence, in words."""
+    return WORDS[status]
+
+
+def heading(section: str) -> str:
+    """Return a section's heading."""
+    return section.replace("_", " ").capitalize() or "Report"
+
+
+def drafted_by(outgoing: Outgoing) -> str:
+    """Return the line that says what drafted the report."""
+    parts = ", ".join(f"{part} {name}" for part, name in outgoing.algorithm.parts)
+    made = f"Drafted by {outgoing.algorithm.name} {outgoing.algorithm.version}"
+    return f"{made} ({parts})" if parts else made
+
+
+def patient_line(outgoing: Outgoing) -> tuple[tuple[str, str], ...]:
+    """Return (name, value) pairs of the report's head; nothing that is not known."""
+    who, study = outgoing.identity, outgoing.draft.study
+    views = ", ".join(image.view.value for image in study.images)
+    pairs = (
+        ("Patient", who.patient_name.replace("^", " ").strip() if who.known else "not named in this export"),
+        ("Patient ID" if who.known else "Patient key", who.patient_id),
+        ("Born", _day(who.birth_date)),
+        ("Sex", who.sex),
+        ("Age", f"{study.age:g} years" if study.age is not None else ""),
+        ("Study date", _day(who.study_date)),
+        ("Accession", who.accession),
+        ("Views", views),
+        ("Study", who.study_instance_uid),
+        ("Institution", ", ".join(part for part in (outgoing.sender.institution, outgoing.sender.department) if part)),
+        ("Indication", study.indication),
+    )
+    return tuple(pair for pair in pairs if pair[1])
+
+
+def _day(value: str) -> str:
+    return f"{value[:4]}-{value[4:6]}-{value[6:]}" if value else ""

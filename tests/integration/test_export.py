@@ -1,0 +1,127 @@
+"""``radrag export``: drafts of a workspace to files named by the draft alone, with what left on record."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from export_support import SALT, SECRETS, draft, study
+from review_support import event
+
+from radrag.cli.export import command
+from radrag.domain import Case
+from radrag.review.decisions import apply, begin
+from radrag.review.signoff import ATTESTATION
+from radrag.review.values import Act
+from radrag.settings import load_settings
+from radrag.store.repository import Store
+from radrag.store.values import CorpusInfo
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(workspace=tmp_path / "workspace", patient_salt=SALT)
+
+
+@pytest.fixture
+def store(settings):
+    settings.workspace.mkdir()
+    with Store.open(settings.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def export(settings, tmp_path):
+    def call(*arguments):
+        return CliRunner().invoke(
+            command, [*arguments, "--out", str(tmp_path / "out")], obj=settings, standalone_mode=False
+        )
+
+    return call
+
+
+@pytest.fixture
+def drafted(store, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    made = draft(study(folder))
+    store.save_draft(made)
+    return made
+
+
+def sign(store, made):
+    review = begin(made)
+    acts = [(Act.ACCEPT, {"item": item.key}) for item in review.items]
+    acts += [(Act.SIGN, {"attestation": ATTESTATION, "name": "Dr. Ada Adams"})]
+    for act, payload in acts:
+        done = event(review, act, **payload)
+        review = apply(review, done)
+        store.add_review_event(made.draft_id, done, status=review.state.value)
+
+
+def test_the_draft_leaves_as_files_named_by_its_id(export, drafted, tmp_path):
+    done = export(drafted.draft_id, "--format", "text", "--json")
+    assert done.return_value == 0, done.output
+    said = json.loads(done.stdout)
+    assert (said["state"], said["signed"], said["identified"]) == ("draft", False, True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{drafted.draft_id}.txt"]
+
+
+def test_no_identifier_is_in_file_names_messages_or_the_audit_log(export, drafted, store, tmp_path, caplog):
+    with caplog.at_level("DEBUG"):
+        done = export(drafted.draft_id)
+    names = " ".join(path.name for path in (tmp_path / "out").iterdir())
+    entries = " ".join(map(str, store.audit_entries()))
+    told = done.output.replace(str(tmp_path), "") + names + entries + caplog.text
+    assert not [secret for secret in SECRETS if secret in told]
+    assert not list((tmp_path / "out").glob("*.part"))
+
+
+def test_what_left_is_on_record(export, drafted, store):
+    said = json.loads(export(drafted.draft_id, "--format", "text", "--json").stdout)
+    entry = store.audit_entries()[-1]
+    assert entry.what == "draft.exported"
+    assert entry.payload["files"] == {one["form"]: one["sha256"] for one in said["files"]}
+    assert entry.patient_key == drafted.study.patient_key
+
+
+def test_a_signed_report_is_named_as_such_and_a_draft_is_not(export, drafted, store, tmp_path):
+    assert "Nobody has signed" in export(drafted.draft_id, "--format", "text").stderr
+    sign(store, drafted)
+    done = export(drafted.draft_id, "--format", "text")
+    assert "Nobody has signed" not in done.stderr
+    assert "FINAL. Signed by Dr. Ada Adams" in (tmp_path / "out" / f"{drafted.draft_id}.txt").read_text()
+
+
+def test_when_the_images_are_gone_only_the_export_without_identity_is_left(export, drafted, tmp_path):
+    for path in (tmp_path / "images").iterdir():
+        path.unlink()
+    refused = export(drafted.draft_id, "--format", "text")
+    assert "--without-identity" in str(refused.exception)
+    assert not (tmp_path / "out").exists()
+    done = export(drafted.draft_id, "--format", "text", "--without-identity")
+    assert done.return_value == 0
+    text = (tmp_path / "out" / f"{drafted.draft_id}.txt").read_text()
+    assert drafted.study.patient_key in text
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+def test_an_unknown_form_is_a_usage_error_that_lists_the_known(export, drafted):
+    assert "Forms: text" in str(export(drafted.draft_id, "--format", "text,fax").exception)
+
+
+def test_an_unknown_draft_is_an_error(export, store):
+    assert "There is no draft 'nothing'" in str(export("nothing").exception)
+
+
+def test_drafts_from_restricted_evidence_stay_until_someone_signs_and_then_leave_without_its_words(
+    export, drafted, store, tmp_path
+):
+    case = Case("iu-xray:CXR1", "iu-xray", "p", (), {"findings": "Small left effusion."}, restricted=True)
+    store.add_cases([(case, ())], corpus=CorpusInfo("iu-xray", restricted=True))
+    assert "forbid passing" in str(export(drafted.draft_id, "--format", "text").exception)
+    sign(store, drafted)
+    path = tmp_path / "out" / f"{drafted.draft_id}.txt"
+    assert "named, not quoted" in export(drafted.draft_id, "--format", "text").stderr
+    assert 'CXR1 findings: "[not quoted' in path.read_text()
+    export(drafted.draft_id, "--format", "text", "--quote-restricted")
+    assert 'CXR1 findings: "Small left effusion."' in path.read_text()
