@@ -1,0 +1,208 @@
+"""The gate before the whole server: no page, file or socket without a log-in, but what is needed to log in."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from anyio import to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from radrag.errors import StoreError
+from radrag.people import accounts
+
+if TYPE_CHECKING:
+    from radrag.store.people_values import Account
+    from radrag.store.repository import Store
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+COOKIE = "radrag_login"
+OPEN = frozenset({"/login", "/login/style.css", "/login/icon.svg", "/logout", "/_stcore/health"})
+"""The only paths that a stranger gets, as they stand."""
+STREAMLITS = ("/_stcore/", "/static/", "/media/", "/component/")  # asked for by its page, not by the person
+ACCOUNT = "radrag.account"  # key of the ASGI scope under which routes find who asks
+OVER = 4401  # close code of a socket whose log-in is over: 4000 to 4999 are the application's (RFC 6455, 7.4.2)
+SECONDS_BETWEEN_LOOKS = 45.0  # at the log-in behind an open socket; the page itself looks oftener (ui/people.py)
+
+
+class Gate:
+    """ASGI middleware. Sets who asks as ``scope["radrag.account"]``, and headers that a page with patients' data needs.
+
+    Args:
+        hosts: names by which browsers may call the server; a page elsewhere that makes its own name point here is
+            refused. Empty allows all.
+    """
+
+    def __init__(
+        self, app: ASGIApp, store: Store, hosts: frozenset[str], seconds_between_looks: float = SECONDS_BETWEEN_LOOKS
+    ) -> None:
+        self.app = app
+        self.store = store
+        self.hosts = hosts
+        self.seconds_between_looks = seconds_between_looks
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Let through, or answer in the app's place."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, _with_headers(send, scope))
+        elif scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _answer(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if not self._known_host(scope):
+            refused: Response = PlainTextResponse("radrag does not answer to this name; see --name.", status_code=421)
+            return await refused(scope, receive, send)
+        path = scope["path"]
+        if path in OPEN:
+            return await self.app(scope, receive, send)
+        try:
+            account = await self._account(scope, seen=not path.startswith(STREAMLITS))
+        except StoreError:
+            refused = PlainTextResponse("The database does not answer. Try again, or run: radrag doctor", 503)
+            return await refused(scope, receive, send)
+        if account is None:
+            refused = _to_login(scope) if _is_page(scope) else PlainTextResponse("Log in first.", status_code=401)
+            return await refused(scope, receive, send)
+        scope[ACCOUNT] = account
+        return await self.app(scope, receive, send)
+
+    async def _connect(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        account = None
+        if self._known_host(scope):
+            with contextlib.suppress(StoreError):
+                account = await self._account(scope, seen=False)
+        if account is None:
+            await receive()  # the request to connect
+            await send({"type": "websocket.close", "code": OVER})  # before it is accepted: an HTTP 403
+            return
+        scope[ACCOUNT] = account
+        await self._until_over(scope, receive, send)
+
+    async def _until_over(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve a socket for as long as its log-in counts."""
+        over = asyncio.create_task(self._over(scope))
+        closed = False
+
+        async def receive_until_over() -> Message:
+            nonlocal closed
+            message = asyncio.ensure_future(receive())
+            await asyncio.wait({message, over}, return_when=asyncio.FIRST_COMPLETED)
+            if message.done():
+                return message.result()
+            message.cancel()
+            if not closed:
+                closed = True
+                await send({"type": "websocket.close", "code": OVER})
+            return {"type": "websocket.disconnect", "code": OVER}
+
+        async def send_unless_closed(message: Message) -> None:
+            if not closed:
+                await send(message)
+
+        try:
+            await self.app(scope, receive_until_over, send_unless_closed)
+        finally:
+            over.cancel()
+
+    async def _over(self, scope: MutableMapping[str, Any]) -> None:
+        account: Account | None = scope[ACCOUNT]
+        while account is not None:
+            await asyncio.sleep(self.seconds_between_looks)
+            with contextlib.suppress(StoreError):  # a database that is busy now ends nobody's work
+                account = await self._account(scope, seen=False)
+
+    async def _account(self, scope: MutableMapping[str, Any], *, seen: bool) -> Account | None:
+        token = HTTPConnection(scope).cookies.get(COOKIE, "")
+        return await to_thread.run_sync(account_of, self.store, token, seen) if token else None
+
+    def _known_host(self, scope: MutableMapping[str, Any]) -> bool:
+        return not self.hosts or host_name(Headers(scope=scope).get("host", "")) in self.hosts
+
+
+def account_of(store: Store, token: str, seen: bool) -> Account | None:
+    """Return whose log-in a cookie's token is, by the store's clock."""
+    return accounts.of_token(store, token, now=store.now(), seen=seen)
+
+
+def host_name(host: str) -> str:
+    """Return a Host header without its port, in lower case; empty for what is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _is_page(scope: MutableMapping[str, Any]) -> bool:
+    wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+    return scope["method"] in ("GET", "HEAD") and wants_page and not scope["path"].startswith(STREAMLITS)
+
+
+def _to_login(scope: MutableMapping[str, Any]) -> Response:
+    query = scope["query_string"].decode("latin-1")
+    wanted = quote(scope["path"]) + (f"?{query}" if query else "")
+    return RedirectResponse(f"/login?next={quote(wanted, safe='')}", status_code=303)
+
+
+def _with_headers(send: Send, scope: MutableMapping[str, Any]) -> Send:
+    # Streamlit's own scripts and styles have a hash in their names and hold nobody's data: they may be kept.
+    keep = scope["path"].startswith("/static/")
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["X-Frame-Options"] = "DENY"
+            headers["Referrer-Policy"] = "same-origin"  # with "no-referrer" forms would be sent without an Origin
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+            headers.setdefault("Content-Security-Policy", page_policy())
+            if not (keep and message["status"] == 200):
+                headers["Cache-Control"] = "no-store"
+        await send(message)
+
+    return send_with_headers
+
+
+@cache
+def page_policy() -> str:
+    """Return the Content-Security-Policy of Streamlit's page: nothing from elsewhere, no script that it does not ship.
+
+    Its styles are made by its scripts, hence 'unsafe-inline' for them; the one script within the page goes by its hash.
+    """
+    import streamlit
+
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    inline = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in inline]
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {' '.join(hashes)}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "media-src 'self' data: blob:",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )

@@ -1,0 +1,118 @@
+"""The review page's server: Streamlit's ASGI app behind the gate; ``radrag review`` starts it as its child."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.middleware import Middleware
+from streamlit.starlette import App
+
+from radrag.people import passwords
+from radrag.settings import load_settings
+from ui.gate import SECONDS_BETWEEN_LOOKS, Gate
+from ui.login import LoginPages
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from radrag.store.repository import Store
+
+SCRIPT = Path(__file__).with_name("app.py")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+ROUTES: list[BaseRoute] = []
+"""What the pages ask for besides Streamlit's own. The gate is before all of it; ``scope[gate.ACCOUNT]`` is who asks."""
+
+# These win over every config file and environment variable that Streamlit reads.
+SAFE: dict[str, Any] = {
+    "server.headless": True,
+    "server.enableCORS": True,
+    "server.enableXsrfProtection": True,
+    "server.xsrfCookieSameSite": "strict",
+    "server.enableStaticServing": False,
+    "server.enableAgentApi": False,
+    "server.trustedUserHeaders": {},  # who it is, is said by the gate alone
+    "server.baseUrlPath": "",  # the gate knows paths from the root
+    "server.fileWatcherType": "none",
+    "server.maxUploadSize": 1,
+    "browser.gatherUsageStats": False,
+    "client.toolbarMode": "viewer",
+    "client.showErrorDetails": "type",  # no values of the data in an error shown
+    "logger.hideWelcomeMessage": True,
+    "logger.level": "warning",
+    "global.developmentMode": False,
+}
+
+# The dark colours stand in ui/.streamlit/config.toml; light is said here, because this wins over the file.
+THEMES: dict[str, dict[str, str]] = {
+    "dark": {},
+    "light": {
+        "theme.base": "light",
+        "theme.primaryColor": "#1f6fb2",
+        "theme.backgroundColor": "#f6f8fa",
+        "theme.secondaryBackgroundColor": "#ffffff",
+        "theme.textColor": "#17212b",
+        "theme.borderColor": "#d3dbe3",
+        "theme.linkColor": "#1f6fb2",
+        "theme.dataframeBorderColor": "#d3dbe3",
+        "theme.dataframeHeaderBackgroundColor": "#eef2f6",
+    },
+}
+
+
+def build(
+    store: Store,
+    *,
+    theme: str = "dark",
+    hosts: Iterable[str] = LOOPBACK,
+    seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
+) -> App:
+    """Return the server's app.
+
+    Args:
+        hosts: names by which browsers may call it.
+        seconds_between_looks: at the log-in behind an open socket.
+    """
+    gate = Middleware(Gate, store=store, hosts=frozenset(hosts), seconds_between_looks=seconds_between_looks)
+    return App(SCRIPT, routes=[*LoginPages(store, theme).routes(), *ROUTES], middleware=[gate])
+
+
+def config(
+    *, address: str, port: int, theme: str, hosts: Iterable[str], certificate: str = "", key: str = ""
+) -> dict[str, Any]:
+    """Return what Streamlit is told."""
+    place = {"server.address": address, "server.port": port, "server.allowedHosts": list(hosts)}
+    tls = {"server.sslCertFile": certificate, "server.sslKeyFile": key} if certificate else {}
+    return {**SAFE, **THEMES[theme], **place, **tls}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; the workspace comes from the environment."""
+    parser = argparse.ArgumentParser(prog="python -m ui", description=__doc__)
+    parser.add_argument("--address", default=LOOPBACK[0])
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--theme", choices=THEMES, default="dark")
+    parser.add_argument("--name", action="append", default=[], help="a name by which browsers call it")
+    parser.add_argument("--tls-cert", default="")
+    parser.add_argument("--tls-key", default="")
+    given = parser.parse_args(arguments)
+    from radrag.store.repository import Store
+
+    hosts = [name.lower() for name in (*LOOPBACK, given.address, *given.name)]
+    with Store.open(load_settings().url) as store:
+        passwords.ready()
+        app = build(store, theme=given.theme, hosts=hosts)
+        told = config(
+            address=given.address,
+            port=given.port,
+            theme=given.theme,
+            hosts=hosts,
+            certificate=given.tls_cert,
+            key=given.tls_key,
+        )
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in order, and passes the signal on
+            app.run(config=told)
