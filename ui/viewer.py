@@ -1,209 +1,224 @@
-"""From pixels to a zoomable figure: windows, PNG data URIs and plotly JSON; pure, so that equal input keeps the zoom.
+"""The radiograph viewer: one image as a component of its own, and which images stand where.
 
-Plotly throws the reader's zoom away when a figure's JSON changes. The figure therefore depends on
-(image, preset, focus) alone, and every window preset travels inside it: the buttons swap the image in the
-browser, without a rerun.
+The browser does all that the reader does with one image: zoom, window, turn. It keeps it by image, so that a rerun of
+the page changes nothing on it; the page only says which image, which findings, and which of them is in focus.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import numpy as np
-from PIL import Image
+import numpy.typing as npt
+import streamlit as st
 
-from radrag.domain import Box
+from radrag.domain import ImageFinding, StudyImage, View
+from ui.viewer_figure import CONFIG, DisplayImage, display_image, figure, thumbnail
 
-LONGEST_SIDE = 1400
-"""Pixels of the longest displayed side: more than a 1920-pixel screen gives the image at zoom 1.5."""
+__all__ = [
+    "CONFIG",
+    "Cell",
+    "DisplayImage",
+    "Layout",
+    "arrange",
+    "component_data",
+    "display_image",
+    "figure",
+    "pixels_url",
+    "radiograph",
+    "thumbnail",
+]
 
-CONFIG: dict[str, Any] = {
-    "scrollZoom": True,
-    "displaylogo": False,
-    "doubleClick": "reset",
-    "showTips": False,
-    "modeBarButtonsToRemove": ["toImage", "zoom2d", "select2d", "lasso2d", "autoScale2d", "pan2d"],
-}
-"""Plotly's behaviour: scroll zooms, a double click resets, no image download."""
+FOLDER = Path(__file__).parent
+SCRIPTS = ("viewer_values.js", "viewer_geometry.js", "viewer_drawing.js", "viewer.js", "viewer_input.js")
+HEIGHT = "calc(100vh - 12rem)"
+HEAT_CELLS = 64
+"""Rows and columns of a heat map at most, as in :data:`radrag.encoders.regions.CELLS`; the browser smooths it."""
+
+HeatMap = Callable[[str], npt.NDArray[np.float32] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Preset:
-    """One window: percentiles of the image that become black and white, and the gamma between them.
+class Cell:
+    """One place on the page: an image, or the words that stand there instead.
 
-    A radiograph has no absolute scale as CT has, so the limits are percentiles of the image itself.
+    Attributes:
+        name: what the reader calls the image.
+        number: of the image in its study; None where there is none.
+        prior: whether the study is the earlier one.
+        link: equal for images that are looked at together; empty for those that have no partner.
+        words: what to say where there is no image.
     """
 
     name: str
-    low: float = 0.0
-    high: float = 100.0
-    gamma: float = 1.0
-    inverted: bool = False
-
-
-PRESETS: tuple[Preset, ...] = (
-    Preset("Default"),
-    Preset("Lung", low=1.0, high=72.0),
-    Preset("Soft tissue", low=22.0, high=98.0),
-    Preset("Bone", low=45.0, high=99.8, gamma=1.25),
-    Preset("Invert", inverted=True),
-)
+    number: int | None
+    prior: bool = False
+    link: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DisplayImage:
-    """One image ready for the browser.
+class Layout:
+    """Rows of places, from left to right, and what to say of the prior study as a whole; empty when it is shown."""
 
-    Attributes:
-        sources: preset name → PNG data URI, all of one size.
-        rows, columns: size of the display image before shrinking; the figure's axes count these pixels.
-    """
-
-    sources: Mapping[str, str]
-    rows: int
-    columns: int
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
 
 
-def windowed(pixels: np.ndarray, preset: Preset) -> np.ndarray:
-    """Apply a window.
+def arrange(current: Sequence[StudyImage], prior: Sequence[StudyImage] | None = None) -> Layout:
+    """Decide where images stand: frontals left, laterals right, each prior below its current image.
+
+    A single current image has its prior beside it, where more height is left for both.
 
     Args:
-        pixels: float32 [rows, columns] in [0, 1], 1 = white.
-        preset: the window.
-
-    Returns:
-        uint8 [rows, columns]; browsers do not show 16-bit greyscale.
+        current: images of the study at hand.
+        prior: images of the patient's earlier study; None when there is none.
     """
-    values = np.nan_to_num(np.asarray(pixels, dtype=np.float32), nan=0.0, posinf=1.0, neginf=0.0)
-    if (preset.low, preset.high) != (0.0, 100.0):
-        low, high = np.percentile(values, (preset.low, preset.high))
-        values = (values - low) / max(float(high - low), 1e-6)
-    values = np.clip(values, 0.0, 1.0)
-    if preset.gamma != 1.0:
-        values = np.power(values, preset.gamma)
-    if preset.inverted:
-        values = 1.0 - values
-    return np.asarray(np.rint(values * 255.0), dtype=np.uint8)
+    order = _frontals_first(current)
+    if not prior:
+        note = "No prior study" if prior is None else "The prior study holds no image"
+        return Layout((tuple(Cell(_name(current[number]), number) for number in order),) if order else (), note)
+    partners: dict[bool, list[int]] = {False: [], True: []}
+    for number in _frontals_first(prior):
+        partners[_lateral(prior[number])].append(number)
+    above, below = [], []
+    for number in order:
+        image = current[number]
+        kind = partners[_lateral(image)]
+        link = f"view-{number}" if kind else ""
+        above.append(Cell(_name(image), number, link=link))
+        if kind:
+            match = kind.pop(0)
+            below.append(Cell(f"Prior {_name(prior[match])}", match, prior=True, link=link))
+        else:
+            which = "lateral" if _lateral(image) else "frontal"
+            below.append(Cell(f"Prior {which}", None, prior=True, words=f"No prior {which}"))
+    left = [Cell(f"Prior {_name(prior[one])}", one, prior=True) for kind in partners.values() for one in kind]
+    if len(order) == 1:
+        return Layout(((*above, *below, *left),))
+    return Layout(tuple(row for row in (tuple(above), (*below, *left)) if row))
 
 
-def shrunk(pixels: np.ndarray, longest: int = LONGEST_SIDE) -> np.ndarray:
-    """Return float32 pixels whose longest side is at most ``longest``; averages areas, never enlarges."""
-    rows, columns = pixels.shape
-    scale = longest / max(rows, columns)
-    picture = np.ascontiguousarray(pixels, dtype=np.float32)
-    if scale >= 1.0:
-        return picture
-    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    return np.asarray(Image.fromarray(picture, mode="F").resize(size, Image.Resampling.BOX), dtype=np.float32)
+def pixels_url(draft_id: str, number: int, *, case: str = "") -> str:
+    """Return where the browser asks for an image of a draft, or of a case that the draft cites."""
+    query = f"?{urlencode({'case': case})}" if case else ""
+    return f"/pixels/{quote(draft_id, safe='')}/{number}{query}"
 
 
-def data_uri(grey: np.ndarray) -> str:
-    """Return a uint8 [rows, columns] image as a PNG data URI.
-
-    Data URIs stay inside the session's own socket; anyone who has a media file's address can fetch that.
-    """
-    buffer = io.BytesIO()
-    Image.fromarray(grey, mode="L").save(buffer, format="PNG", compress_level=6)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def display_image(pixels: np.ndarray, *, longest: int = LONGEST_SIDE) -> DisplayImage:
-    """Render every preset of one image.
-
-    Args:
-        pixels: float32 [rows, columns] in [0, 1], 1 = white.
-        longest: longest side of the PNGs, in pixels.
-    """
-    rows, columns = pixels.shape
-    small = shrunk(pixels, longest)
-    return DisplayImage({preset.name: data_uri(windowed(small, preset)) for preset in PRESETS}, rows, columns)
-
-
-def thumbnail(pixels: np.ndarray, longest: int = 280) -> str:
-    """Return a small PNG data URI of float32 pixels in [0, 1]."""
-    return data_uri(windowed(shrunk(pixels, longest), PRESETS[0]))
-
-
-def figure(image: DisplayImage, *, preset: str = "Default", focus: Box | None = None) -> dict[str, Any]:
-    """Return the figure as plotly JSON: image, window buttons, and the focused region's frame.
-
-    Args:
-        image: the rendered presets.
-        preset: the one shown first.
-        focus: box (x0, y0, x1, y1) in pixels of the display image; the view is centred on it with a margin.
-    """
-    names = list(image.sources)
-    # "domain" keeps the ranges when the browser resizes the figure; "range" would widen them for good.
-    axis: dict[str, Any] = {"visible": False, "showgrid": False, "zeroline": False, "constrain": "domain"}
-    x_range, y_range = _ranges(image, focus)
-    layout: dict[str, Any] = {
-        "images": [
-            {
-                "source": image.sources[preset],
-                "xref": "x",
-                "yref": "y",
-                "x": 0,
-                "y": 0,
-                "sizex": image.columns,
-                "sizey": image.rows,
-                "sizing": "stretch",
-                "layer": "below",
-            }
-        ],
-        "xaxis": {**axis, "range": x_range},
-        "yaxis": {**axis, "range": y_range, "scaleanchor": "x", "scaleratio": 1},
-        "dragmode": "pan",
-        "margin": {"l": 0, "r": 0, "t": 44, "b": 0},
-        "paper_bgcolor": "#000000",
-        "plot_bgcolor": "#000000",
-        "showlegend": False,
-        "hovermode": False,
-        "modebar": {"orientation": "v", "bgcolor": "rgba(0,0,0,0.35)", "color": "#9fb3c8", "activecolor": "#ffffff"},
-        "updatemenus": [_buttons(image, names, preset)],
-        "shapes": [] if focus is None else [_frame(focus)],
-    }
-    return {"data": [{"type": "scatter", "x": [], "y": [], "hoverinfo": "skip"}], "layout": layout}
-
-
-def _ranges(image: DisplayImage, focus: Box | None) -> tuple[list[float], list[float]]:
-    """Axis ranges of the image's own aspect, so that the image fills the same place; y runs downwards.
-
-    A focus is centred at most four times enlarged, with a margin of half its size on each side.
-    """
-    if focus is None:
-        return [0.0, float(image.columns)], [float(image.rows), 0.0]
-    x0, y0, x1, y1 = focus
-    share = min(1.0, max(0.25, 2.0 * (x1 - x0) / image.columns, 2.0 * (y1 - y0) / image.rows))
-    half_width, half_height = share * image.columns / 2, share * image.rows / 2
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    return [x - half_width, x + half_width], [y + half_height, y - half_height]
-
-
-def _frame(box: Box) -> dict[str, Any]:
-    x0, y0, x1, y1 = box
-    return {"type": "rect", "x0": x0, "y0": y0, "x1": x1, "y1": y1, "line": {"color": "#ffd166", "width": 2}}
-
-
-def _buttons(image: DisplayImage, names: list[str], preset: str) -> dict[str, Any]:
+def component_data(
+    image: StudyImage,
+    url: str,
+    *,
+    name: str = "",
+    findings: Sequence[ImageFinding] = (),
+    focus: str = "",
+    heat: tuple[str, npt.NDArray[np.float32]] | None = None,
+    heat_possible: bool = False,
+    link: str = "",
+    height: str = HEIGHT,
+) -> dict[str, Any]:
+    """Return what the component is told, as JSON; see :func:`radiograph` for the arguments."""
+    named = name or _name(image)
     return {
-        "type": "buttons",
-        "direction": "right",
-        "active": names.index(preset),
-        "showactive": True,
-        "x": 0,
-        "xanchor": "left",
-        "y": 1,
-        "yanchor": "bottom",
-        "pad": {"l": 6, "b": 6, "t": 6},
-        "bgcolor": "#16212d",
-        "bordercolor": "#2b3b4d",
-        "borderwidth": 1,
-        "font": {"color": "#7d93a8", "size": 12},
-        "buttons": [
-            {"label": name, "method": "relayout", "args": [{"images[0].source": image.sources[name]}]} for name in names
+        "id": f"{url}#{image.pixel_sha256 or image.sop_instance_uid}",
+        "url": url,
+        "name": named,
+        "alt": f"Radiograph, {named}",
+        "findings": [
+            {"label": one.label, "probability": one.probability, "box": list(one.region)}
+            for one in findings
+            if one.region is not None and math.isfinite(one.probability)
         ],
+        "focus": focus,
+        "heat": _heat(*heat) if heat is not None else None,
+        "heat_possible": heat_possible,
+        "link": link,
+        "height": height,
     }
+
+
+def radiograph(
+    image: StudyImage,
+    url: str,
+    *,
+    key: str,
+    name: str = "",
+    findings: Sequence[ImageFinding] = (),
+    focus: str = "",
+    heat_map: HeatMap | None = None,
+    link: str = "",
+    height: str = HEIGHT,
+) -> str:
+    """Show one image; return the label of the finding whose box the reader has just clicked, else nothing.
+
+    Args:
+        image: what the study says of it.
+        url: of :func:`pixels_url`.
+        key: of the widget, one on the page.
+        name: what the caption calls it; the view by default.
+        findings: of this image; those with a region become boxes.
+        focus: label of the finding to highlight; when it changes, a zoomed view moves there.
+        heat_map: label → float32 [rows, columns] in [0, 1] over the whole display image, or None; called when the
+            reader asks for the map. None: no heat maps.
+        link: images with the same link zoom and window together while the reader wants it.
+        height: CSS length of the whole viewer.
+    """
+    asked = f"{key}-heat-label"
+
+    def remember() -> None:
+        st.session_state[asked] = st.session_state[key].heat
+
+    label = st.session_state.get(asked, "")
+    label = focus if label and focus else label
+    found = heat_map(label) if heat_map is not None and label else None
+    data = component_data(
+        image,
+        url,
+        name=name,
+        findings=findings,
+        focus=focus,
+        heat=None if found is None else (label, found),
+        heat_possible=heat_map is not None,
+        link=link,
+        height=height,
+    )
+    result = _component()(key=key, data=data, on_region_change=_nothing, on_heat_change=remember)
+    return str(result.region or "")
+
+
+@cache
+def _component() -> Any:
+    html, css = (FOLDER.joinpath(f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
+    script = "\n".join(FOLDER.joinpath(one).read_text(encoding="utf-8") for one in SCRIPTS)
+    return st.components.v2.component("radrag_viewer", html=html, css=css, js=script)
+
+
+def _nothing() -> None:
+    """Streamlit reports an event only to a component with a callback for it."""
+
+
+def _frontals_first(images: Sequence[StudyImage]) -> list[int]:
+    return sorted(range(len(images)), key=lambda number: _lateral(images[number]))
+
+
+def _lateral(image: StudyImage) -> bool:
+    return image.view is View.LATERAL
+
+
+def _name(image: StudyImage) -> str:
+    return "View unknown" if image.view is View.UNKNOWN else image.view.value.replace("LATERAL", "Lateral")
+
+
+def _heat(label: str, grid: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """Return a heat map, at most HEAT_CELLS a side, in two decimals."""
+    from radrag.dicom.geometry import resize
+
+    rows, columns = (min(size, HEAT_CELLS) for size in grid.shape)
+    small = np.clip(resize(np.asarray(grid, dtype=np.float32), (rows, columns)), 0, 1)
+    return {"label": label, "rows": rows, "columns": columns, "values": [round(float(one), 2) for one in small.ravel()]}

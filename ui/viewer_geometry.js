@@ -1,0 +1,66 @@
+// Where an image pixel lies on the canvas, and back. A view is {scale, x, y, turns, whole}: device pixels for each
+// image pixel, the image point at the canvas's middle, quarter turns clockwise, and whether the image is kept whole.
+
+const QUARTERS = [[1, 0], [0, 1], [-1, 0], [0, -1]]; // cosine and sine
+const SMALLEST = 0.02;
+const LARGEST = 40;
+
+/** setTransform's six numbers; the offsets whole, so that at 100 % each image pixel is one canvas pixel. */
+function matrixOf(view, size) {
+  const [cos, sin] = QUARTERS[view.turns].map((one) => one * view.scale);
+  const e = Math.floor(size.width / 2 - (cos * view.x - sin * view.y) + 0.5);
+  const f = Math.floor(size.height / 2 - (sin * view.x + cos * view.y) + 0.5);
+  return [cos, sin, -sin, cos, e, f];
+}
+
+function toCanvas([a, b, c, d, e, f], x, y) {
+  return [a * x + c * y + e, b * x + d * y + f];
+}
+
+function toImage([a, b, , , e, f], x, y) {
+  const square = a * a + b * b;
+  return [(a * (x - e) + b * (y - f)) / square, (a * (y - f) - b * (x - e)) / square];
+}
+
+/** The scale at which all of the image is seen. */
+function wholeScale(head, size, turns) {
+  const [across, down] = turns % 2 ? [head.rows, head.columns] : [head.columns, head.rows];
+  return Math.min(size.width / across, size.height / down);
+}
+
+function wholeView(head, size, turns) {
+  return { scale: wholeScale(head, size, turns), x: head.columns / 2, y: head.rows / 2, turns, whole: true };
+}
+
+/** A view zoomed by a factor, with the image point under canvas point (x, y) staying there. */
+function zoomed(view, size, factor, x, y) {
+  const [px, py] = toImage(matrixOf(view, size), x, y);
+  const scale = Math.min(LARGEST, Math.max(SMALLEST, view.scale * factor));
+  const share = view.scale / scale;
+  return { ...view, scale, x: px + (view.x - px) * share, y: py + (view.y - py) * share, whole: false };
+}
+
+/** A view moved by canvas pixels; the image's middle part always stays in sight. */
+function panned(view, head, dx, dy) {
+  const [cos, sin] = QUARTERS[view.turns];
+  const x = view.x - (cos * dx + sin * dy) / view.scale;
+  const y = view.y - (cos * dy - sin * dx) / view.scale;
+  return { ...view, x: clamp(x, 0, head.columns), y: clamp(y, 0, head.rows), whole: false };
+}
+
+function clamp(value, low, high) {
+  return Math.min(high, Math.max(low, value));
+}
+
+/** The part of the image that the canvas shows, as whole pixels of it: [left, top, right, bottom]. */
+function seen(matrix, size, head) {
+  const corners = [[0, 0], [size.width, 0], [0, size.height], [size.width, size.height]];
+  const points = corners.map(([x, y]) => toImage(matrix, x, y));
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  return [
+    clamp(Math.floor(Math.min(...xs)) - 1, 0, head.columns),
+    clamp(Math.floor(Math.min(...ys)) - 1, 0, head.rows),
+    clamp(Math.ceil(Math.max(...xs)) + 1, 0, head.columns),
+    clamp(Math.ceil(Math.max(...ys)) + 1, 0, head.rows),
+  ];
+}
