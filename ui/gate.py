@@ -7,6 +7,7 @@ import base64
 import contextlib
 import hashlib
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from anyio import to_thread
+from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from radrag.errors import StoreError
 from radrag.people import accounts
+from radrag.store.people_values import SEEN_EVERY_SECONDS
 
 if TYPE_CHECKING:
     from radrag.store.people_values import Account
@@ -35,6 +39,7 @@ OPEN = frozenset({"/login", "/login/style.css", "/login/icon.svg", "/logout", "/
 """The only paths that a stranger gets, as they stand."""
 STREAMLITS = ("/_stcore/", "/static/", "/media/", "/component/")  # asked for by its page, not by the person
 ACCOUNT = "radrag.account"  # key of the ASGI scope under which routes find who asks
+NEXT_LIFE = "radrag.next_life"  # when the next sign of life on a socket is worth a look at the database
 OVER = 4401  # close code of a socket whose log-in is over: 4000 to 4999 are the application's (RFC 6455, 7.4.2)
 SECONDS_BETWEEN_LOOKS = 45.0  # at the log-in behind an open socket; the page itself looks oftener (ui/people.py)
 
@@ -104,6 +109,7 @@ class Gate:
             message = asyncio.ensure_future(receive())
             await asyncio.wait({message, over}, return_when=asyncio.FIRST_COMPLETED)
             if message.done():
+                await self._note_life(scope, message.result())
                 return message.result()
             message.cancel()
             if not closed:
@@ -119,6 +125,13 @@ class Gate:
             await self.app(scope, receive_until_over, send_unless_closed)
         finally:
             over.cancel()
+
+    async def _note_life(self, scope: MutableMapping[str, Any], message: Message) -> None:
+        """Keep the log-in from ending for idleness where the person did something; timers of the page do not count."""
+        if by_person(message) and time.monotonic() >= scope.get(NEXT_LIFE, 0.0):
+            scope[NEXT_LIFE] = time.monotonic() + SEEN_EVERY_SECONDS
+            with contextlib.suppress(StoreError):
+                await self._account(scope, seen=True)
 
     async def _over(self, scope: MutableMapping[str, Any]) -> None:
         account: Account | None = scope[ACCOUNT]
@@ -138,6 +151,16 @@ class Gate:
 def account_of(store: Store, token: str, seen: bool) -> Account | None:
     """Return whose log-in a cookie's token is, by the store's clock."""
     return accounts.of_token(store, token, now=store.now(), seen=seen)
+
+
+def by_person(message: Message) -> bool:
+    """Return whether a message of Streamlit's page tells of something that the person did."""
+    said = BackMsg()
+    try:
+        said.ParseFromString(message.get("bytes") or b"")
+    except DecodeError:  # Streamlit closes the socket
+        return False
+    return said.WhichOneof("type") == "rerun_script" and not said.rerun_script.is_auto_rerun
 
 
 def host_name(host: str) -> str:

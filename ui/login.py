@@ -31,11 +31,9 @@ POLICY = (
 STALE = "The page was open too long, or cookies are switched off. Try again."
 ELSEWHERE = "The form was sent from another page. Log in here."
 OUT = "You are logged out."
-OVER = "You were logged out, because nothing was done for half an hour or twelve hours were over. Log in again."
 NO_ACCOUNT = (
     "There is no account yet. Whoever runs this server makes one in a terminal: <code>radrag users add NAME</code>"
 )
-NOTES = {"out": OUT, "over": OVER}
 
 
 class LoginPages:
@@ -68,8 +66,7 @@ class LoginPages:
             return _page(f'<meta http-equiv="refresh" content="0;url={escape(_again(wanted))}">', "", self.theme)
         if await to_thread.run_sync(account_of, self.store, request.cookies.get(COOKIE, ""), True):
             return RedirectResponse(wanted, status_code=303)
-        note = NOTES.get(request.query_params.get("note", ""), "")
-        return await self._form(request, wanted, note=note)
+        return await self._form(request, wanted, note=OUT if "out" in request.query_params else "")
 
     async def log_in(self, request: Request) -> Response:
         """Take name and password."""
@@ -101,7 +98,7 @@ class LoginPages:
         if token := request.cookies.get(COOKIE, ""):
             origin = request.client.host if request.client else ""
             await to_thread.run_sync(lambda: accounts.log_out(self.store, token, origin=origin))
-        response = RedirectResponse("/login?note=out", status_code=303)
+        response = RedirectResponse("/login?out", status_code=303)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
 

@@ -1,10 +1,15 @@
-"""Who is at the page: called first on every run, so that nothing is shown once a log-in is over."""
+"""Who is at the page: asked first on every run, so that nothing is shown once a log-in is over.
+
+What keeps a log-in from ending for idleness is noted at the gate (:mod:`ui.gate`): only there timers and people can be
+told apart.
+"""
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from radrag.domain import Role
 from radrag.store.people_values import Account
@@ -12,23 +17,31 @@ from ui import state
 from ui.gate import COOKIE, account_of
 
 LOGOUT = "/logout"
+"""Address that ends the log-in."""
 SECONDS_BETWEEN_LOOKS = 20
 
 
 def current() -> Account:
-    """Return who is logged in (``name``, ``shown``, ``role``); stop the run with the way to log in where nobody is.
+    """Return who is logged in; where nobody is any more, show nothing but the way to log in again.
 
-    Counts as a sign of life of the person. While the page is open, it also looks by itself whether the log-in still
-    counts, and clears the page when it does not; that is no sign of life.
+    For pages and fragments alike: a fragment makes the whole page go.
     """
-    account = account_of(state.store(), token(), True)
+    account = account_of(state.store(), token(), seen=False)
     if account is None:
-        _over()
-    _watch()
+        context = get_script_run_ctx()
+        if context is not None and context.fragment_ids_this_run:
+            st.rerun(scope="app")
+        _say_over()
     return account
 
 
-def can_review(account: Account) -> bool:
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def watch() -> None:
+    """Look now and then, also while nothing is done, whether the log-in still counts; called once on every page."""
+    current()
+
+
+def may_decide(account: Account) -> bool:
     """Return whether the person decides on sentences; auditors and administrators only read."""
     return account.role in (Role.READER, Role.TRAINEE)
 
@@ -38,17 +51,12 @@ def token() -> str:
     return st.context.cookies.get(COOKIE, "")
 
 
-@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
-def _watch() -> None:
-    if account_of(state.store(), token(), False) is None:
-        st.rerun(scope="app")
-
-
-def _over() -> None:
-    back = quote(st.context.url or "/", safe="")
+def _say_over() -> None:
+    here = urlsplit(st.context.url or "/")
+    back = quote(f"{here.path}?{here.query}" if here.query else here.path, safe="")
     st.html(
         '<div class="rr-empty"><h2>You are logged out</h2><p>Nothing was done for half an hour, twelve hours are over, '
         "or the account was changed. All decisions so far are kept.</p>"
-        f'<p><a href="/login?next={back}&amp;note=over" target="_self">Log in again</a></p></div>'
+        f'<p><a href="/login?next={back}" target="_self">Log in again</a></p></div>'
     )
     st.stop()

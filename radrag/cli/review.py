@@ -1,4 +1,4 @@
-"""``radrag review``: run the review page as a Streamlit process that only this machine can reach."""
+"""``radrag review``: run the review page's server as a child, and take it down again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ipaddress
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -25,33 +27,33 @@ from radrag.errors import UsageError
 from radrag.optional import require
 from radrag.settings import Settings, load_settings
 
-ALLOWED_HOSTS = ("127.0.0.1", "localhost", "::1")  # a page of another name that resolves to this machine is refused
 STANDARD_ERROR = 2  # file descriptor
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
-
-# Flags win over every config file and environment variable that Streamlit reads.
-SAFE_FLAGS = {
-    "server.headless": "true",
-    "server.enableCORS": "true",
-    "server.enableXsrfProtection": "true",
-    "server.enableStaticServing": "false",
-    "server.fileWatcherType": "none",
-    "server.maxUploadSize": "1",
-    "browser.gatherUsageStats": "false",
-    "client.toolbarMode": "viewer",
-    "client.showErrorDetails": "type",  # no values of the data in an error shown
-    "logger.hideWelcomeMessage": "true",
-    "logger.level": "warning",
-    "global.developmentMode": "false",
-}
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("review", short_help="open the review page in a browser on this machine")
+@click.command("review", short_help="open the review page in a browser")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8501, show_default=True, help="Port; 0 takes a free one."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on: this machine's only.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. Others than this machine's own need --tls-cert or --behind-proxy.",
+)
+@click.option(
+    "--name", "names", multiple=True, metavar="HOST", help="Name by which browsers reach the page from elsewhere."
+)
+@click.option("--tls-cert", type=FILE, help="Certificate with its chain (PEM): serve https.")
+@click.option("--tls-key", type=FILE, help="The certificate's private key (PEM).")
+@click.option(
+    "--behind-proxy",
+    "proxy",
+    metavar="ADDRESS",
+    help="Address of a proxy of yours that serves https before the page; what it says of browsers is believed.",
+)
 @click.option(
     "--workspace",
     type=click.Path(file_okay=False, path_type=Path),
@@ -61,42 +63,102 @@ SAFE_FLAGS = {
 @click.option("--open", "open_browser", is_flag=True, help="Also open the page in the default browser.")
 @click.pass_context
 def command(
-    context: click.Context, port: int, host: str, workspace: Path | None, theme: str, open_browser: bool
+    context: click.Context,
+    port: int,
+    host: str,
+    names: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    proxy: str | None,
+    workspace: Path | None,
+    theme: str,
+    open_browser: bool,
 ) -> None:
-    """Show drafts beside image and evidence, in a browser on this machine.
+    """Show drafts beside image and evidence, in a browser; readers log in (radrag users add NAME).
 
-    Prints the page's address once it answers, and runs until Ctrl-C. The page has no login; it therefore
-    listens on the loopback address alone. To read from elsewhere, forward the port: ssh -L 8501:127.0.0.1:8501 HOST
+    Prints the page's address once it answers, and runs until Ctrl-C. Passwords and patients' data cross a network
+    only encrypted: to be reached from elsewhere, serve https (--tls-cert and --tls-key), stand behind a proxy that
+    does (--behind-proxy), or forward the port: ssh -L 8501:127.0.0.1:8501 HOST
     """
-    address = loopback(host)
-    script = page_script()
+    page_script()
+    place = placed(host, names=names, certificate=tls_cert, key=tls_key, proxy=proxy)
     settings = context.obj if isinstance(context.obj, Settings) and workspace is None else None
     folder = (settings or load_settings(workspace=workspace)).workspace
-    number = free_port(address, port)
+    number = free_port(place.address, port)
     status = serve(
-        streamlit_command(script, address=address, port=number, theme=theme),
-        environment(folder, script),
-        url=f"http://{f'[{address}]' if ':' in address else address}:{number}",
+        [*place.command(), "--port", str(number), "--theme", theme],
+        environment(folder, page_script(), proxy=proxy or ""),
+        url=place.url(number),
+        probe=place.probe(number),
         open_browser=open_browser,
     )
     context.exit(status)
 
 
-def loopback(host: str) -> str:
-    """Return ``host`` as a loopback address.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the page is served.
+
+    Attributes:
+        address: to listen on.
+        names: by which browsers reach it from elsewhere.
+        certificate, key: PEM files; None for http.
+    """
+
+    address: str
+    names: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def command(self) -> list[str]:
+        """Return the server's command line, but for port and looks."""
+        named = [part for name in self.names for part in ("--name", name)]
+        tls = ["--tls-cert", str(self.certificate), "--tls-key", str(self.key)] if self.certificate else []
+        return [sys.executable, "-m", "ui", "--address", self.address, *named, *tls]
+
+    def url(self, port: int) -> str:
+        """Return the address for people."""
+        return self._url(self.names[0] if self.names and self.certificate else self.address, port)
+
+    def probe(self, port: int) -> str:
+        """Return the address by which this machine reaches the page."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        return self._url(everywhere.get(self.address, self.address), port)
+
+    def _url(self, host: str, port: int) -> str:
+        return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def placed(
+    host: str, *, names: tuple[str, ...], certificate: Path | None, key: Path | None, proxy: str | None
+) -> Place:
+    """Return where the page is served.
 
     Raises:
-        UsageError: it is another machine's or all machines' address; the page has no login.
+        UsageError: passwords would cross a network in the clear, browsers could not know the page by a name, or half
+            of the certificate is missing.
     """
-    if host == "localhost":
-        return "127.0.0.1"
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return host
-    raise UsageError(
-        f"--host {host}: the review page has no login, so it listens on 127.0.0.1 only.",
-        hint="To read from another machine, forward the port: ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
-    )
+    address = "127.0.0.1" if host == "localhost" else host
+    if (certificate is None) != (key is None):
+        raise UsageError("--tls-cert and --tls-key belong together.")
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+        if proxy is not None:
+            ipaddress.ip_address(proxy)
+    except ValueError:
+        raise UsageError(
+            "--host and --behind-proxy take an address, such as 127.0.0.1, 0.0.0.0 or 10.1.2.3.",
+            hint="Give the page's name with --name.",
+        ) from None
+    if not loopback and certificate is None and proxy is None:
+        raise UsageError(
+            f"--host {host}: passwords and patients' data would cross the network in the clear.",
+            hint="Give --tls-cert and --tls-key, or --behind-proxy ADDRESS, or forward the port: "
+            "ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
+        )
+    if not names and (not loopback or proxy is not None):
+        raise UsageError("Browsers elsewhere reach the page by a name: give it with --name.")
+    return Place(address, names, certificate, key)
 
 
 def page_script() -> Path:
@@ -106,7 +168,7 @@ def page_script() -> Path:
         MissingDependency: Streamlit or plotly is not installed.
         UsageError: the ``ui`` package is not beside radrag.
     """
-    for module in ("streamlit", "plotly"):
+    for module in ("streamlit", "plotly", "argon2"):
         if importlib.util.find_spec(module) is None:  # importing Streamlit here would cost a second for nothing
             require(module, extra="ui")
     found = importlib.util.find_spec("ui")
@@ -136,45 +198,26 @@ def free_port(address: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def streamlit_command(script: Path, *, address: str, port: int, theme: str) -> list[str]:
-    """Return the command line that serves ``script``."""
-    flags = {**SAFE_FLAGS, "server.address": address, "server.port": str(port), **THEMES[theme]}
-    hosts = [f"--server.allowedHosts={host}" for host in ALLOWED_HOSTS]
-    return [sys.executable, "-m", "streamlit", "run", str(script), *(f"--{k}={v}" for k, v in flags.items()), *hosts]
-
-
-# The dark colours stand in ui/.streamlit/config.toml; light is said here, because a flag wins over the file.
-THEMES: dict[str, dict[str, str]] = {
-    "dark": {},
-    "light": {
-        "theme.base": "light",
-        "theme.primaryColor": "#1f6fb2",
-        "theme.backgroundColor": "#f6f8fa",
-        "theme.secondaryBackgroundColor": "#ffffff",
-        "theme.textColor": "#17212b",
-        "theme.borderColor": "#d3dbe3",
-        "theme.linkColor": "#1f6fb2",
-        "theme.dataframeBorderColor": "#d3dbe3",
-        "theme.dataframeHeaderBackgroundColor": "#eef2f6",
-    },
-}
-
-
-def environment(workspace: Path, script: Path) -> dict[str, str]:
-    """Return the child's environment: the workspace, and the folder from which ``ui`` is imported."""
+def environment(workspace: Path, script: Path, *, proxy: str) -> dict[str, str]:
+    """Return the child's environment: the workspace, the folder from which ``ui`` is imported, the proxy to believe."""
     paths = [str(script.parents[1]), *filter(None, [os.environ.get("PYTHONPATH", "")])]
-    return {**os.environ, "RADRAG_WORKSPACE": str(workspace.absolute()), "PYTHONPATH": os.pathsep.join(paths)}
+    return {
+        **os.environ,
+        "RADRAG_WORKSPACE": str(workspace.absolute()),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "FORWARDED_ALLOW_IPS": proxy,  # uvicorn's; without it, whoever is on this machine would be believed
+    }
 
 
-def serve(arguments: list[str], variables: dict[str, str], *, url: str, open_browser: bool) -> int:
+def serve(arguments: list[str], variables: dict[str, str], *, url: str, probe: str, open_browser: bool) -> int:
     """Run the page until it ends or Ctrl-C; return the exit status (128 + signal for a killed child)."""
     with _terminated_by_signal():
         # What Streamlit says goes to standard error: standard output carries the address alone.
         child = subprocess.Popen(arguments, env=variables, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR)
         try:
-            if wait_until_ready(child, url):
+            if wait_until_ready(child, probe):
                 click.echo(url)
-                click.echo("The review page is open to this machine only. Ctrl-C stops it.", err=True)
+                click.echo("The review page is open to those who log in. Ctrl-C stops it.", err=True)
                 if open_browser:
                     webbrowser.open(url)
             status = child.wait()
@@ -185,7 +228,10 @@ def serve(arguments: list[str], variables: dict[str, str], *, url: str, open_bro
 
 def wait_until_ready(child: subprocess.Popen[bytes], url: str, *, seconds: float = START_SECONDS) -> bool:
     """Return whether the page answers within ``seconds``; False also when it ended."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not see loopback
+    # A proxy must not see loopback, and the certificate is for other names: nothing is said here but "are you there".
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+    )
     until = time.monotonic() + seconds
     while time.monotonic() < until and child.poll() is None:
         with (

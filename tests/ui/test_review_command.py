@@ -19,16 +19,50 @@ from radrag.settings import Settings
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1"])
-def test_loopback_addresses_are_allowed(host):
-    assert review.loopback(host) == host
-    assert review.loopback("localhost") == "127.0.0.1"
+def placed(host, *, names=(), certificate=None, key=None, proxy=None):
+    return review.placed(host, names=names, certificate=certificate, key=key, proxy=proxy)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
-def test_every_other_address_is_refused_since_there_is_no_login(host):
-    with pytest.raises(UsageError, match=r"no login.*ssh -L"):
-        review.loopback(host)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_addresses_need_nothing_else(host):
+    place = placed(host)
+    assert place.url(8501) == {"::1": "http://[::1]:8501", "127.8.8.8": "http://127.8.8.8:8501"}.get(
+        host, "http://127.0.0.1:8501"
+    )
+    assert place.probe(8501) == place.url(8501)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4"])
+def test_passwords_never_cross_a_network_in_the_clear(host):
+    with pytest.raises(UsageError, match=r"in the clear.*--tls-cert.*--behind-proxy.*ssh -L"):
+        placed(host, names=("radrag.example",))
+
+
+def test_with_a_certificate_other_machines_are_served_by_name():
+    place = placed("0.0.0.0", names=("radrag.example",), certificate=Path("c.pem"), key=Path("k.pem"))
+    assert place.url(8501) == "https://radrag.example:8501"
+    assert place.probe(8501) == "https://127.0.0.1:8501"
+    assert " ".join(place.command()).endswith(
+        "-m ui --address 0.0.0.0 --name radrag.example --tls-cert c.pem --tls-key k.pem"
+    )
+
+
+def test_a_proxy_may_stand_before_the_page_if_the_page_knows_its_name():
+    assert placed("10.0.0.5", names=("radrag.example",), proxy="10.0.0.1").address == "10.0.0.5"
+    for host in ("127.0.0.1", "10.0.0.5"):
+        with pytest.raises(UsageError, match="--name"):
+            placed(host, proxy="10.0.0.1")
+
+
+def test_half_a_certificate_is_refused():
+    with pytest.raises(UsageError, match="belong together"):
+        placed("127.0.0.1", certificate=Path("c.pem"))
+
+
+@pytest.mark.parametrize(("host", "proxy"), [("example.org", None), ("", None), ("127.0.0.1", "proxy.example")])
+def test_names_where_addresses_belong_are_refused(host, proxy):
+    with pytest.raises(UsageError, match="--name"):
+        placed(host, names=("radrag.example",), proxy=proxy)
 
 
 def test_the_command_refuses_other_hosts_before_starting_anything(monkeypatch):
@@ -67,35 +101,11 @@ def test_the_installed_page_is_found():
     assert (script.parent / ".streamlit" / "config.toml").is_file()
 
 
-def test_the_server_is_told_to_stay_private():
-    arguments = review.streamlit_command(Path("app.py"), address="127.0.0.1", port=8501, theme="dark")
-    for flag in (
-        "--server.address=127.0.0.1",
-        "--browser.gatherUsageStats=false",
-        "--server.headless=true",
-        "--server.enableXsrfProtection=true",
-        "--server.enableStaticServing=false",
-        "--server.allowedHosts=127.0.0.1",
-        "--client.showErrorDetails=type",
-    ):
-        assert flag in arguments
-    assert not any(argument.startswith("--theme") for argument in arguments)
-    light = review.streamlit_command(Path("app.py"), address="127.0.0.1", port=8501, theme="light")
-    assert "--theme.base=light" in light
-
-
-def test_every_flag_is_one_that_streamlit_knows():
-    from streamlit import config
-
-    known = set(config.get_config_options())
-    arguments = review.streamlit_command(Path("app.py"), address="127.0.0.1", port=1, theme="light")
-    assert {argument[2:].partition("=")[0] for argument in arguments if argument.startswith("--")} <= known
-
-
 def test_the_workspace_travels_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    variables = review.environment(tmp_path, Path("/site/ui/app.py"))
+    variables = review.environment(tmp_path, Path("/site/ui/app.py"), proxy="")
     assert variables["RADRAG_WORKSPACE"] == str(tmp_path)
+    assert variables["FORWARDED_ALLOW_IPS"] == ""
     assert variables["PYTHONPATH"].split(os.pathsep) == ["/site", "/elsewhere"]
 
 
@@ -103,7 +113,7 @@ def test_the_workspace_travels_in_the_environment(tmp_path, monkeypatch):
 def test_the_workspace_comes_from_the_context_or_the_option(named, tmp_path, monkeypatch):
     seen = {}
 
-    def serve(arguments, variables, *, url, open_browser):
+    def serve(arguments, variables, *, url, probe, open_browser):
         seen.update(workspace=variables["RADRAG_WORKSPACE"], url=url, open=open_browser)
         return 7
 
@@ -120,13 +130,19 @@ def test_the_workspace_comes_from_the_context_or_the_option(named, tmp_path, mon
 def test_the_exit_status_of_the_page_is_passed_on(monkeypatch):
     monkeypatch.setattr(review, "START_SECONDS", 5.0)
     ends = [sys.executable, "-c", "raise SystemExit(3)"]
-    assert review.serve(ends, dict(os.environ), url="http://127.0.0.1:9", open_browser=False) == 3
+    assert (
+        review.serve(ends, dict(os.environ), url="http://127.0.0.1:9", probe="http://127.0.0.1:9", open_browser=False)
+        == 3
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_killed_page_gives_128_and_the_signal():
     killed = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
-    assert review.serve(killed, dict(os.environ), url="http://127.0.0.1:9", open_browser=False) == 128 + 9
+    assert (
+        review.serve(killed, dict(os.environ), url="http://127.0.0.1:9", probe="http://127.0.0.1:9", open_browser=False)
+        == 128 + 9
+    )
 
 
 def test_ctrl_c_ends_the_page(monkeypatch, capsys):
@@ -143,7 +159,10 @@ def test_ctrl_c_ends_the_page(monkeypatch, capsys):
         return real_wait(child, timeout)
 
     monkeypatch.setattr(subprocess.Popen, "wait", interrupted_once)
-    assert review.serve(SLEEPER, dict(os.environ), url="http://127.0.0.1:9", open_browser=True) == 0
+    assert (
+        review.serve(SLEEPER, dict(os.environ), url="http://127.0.0.1:9", probe="http://127.0.0.1:9", open_browser=True)
+        == 0
+    )
     assert children[0].poll() is not None
     assert opened == ["http://127.0.0.1:9"]
     assert capsys.readouterr().out == "http://127.0.0.1:9\n"
