@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from radrag.corpus.catalogue import Catalogue
 from radrag.domain import Draft, DraftSentence, Finding, Hit, Sentence, StudyImage
 from radrag.drafting.checking import Checking
-from radrag.drafting.look import look
+from radrag.drafting.look import Seen, look
 from radrag.drafting.record import provenance, transcripts
 from radrag.drafting.rewording import SentencesOf, found_for_claims, request_of
 from radrag.errors import UsageError
@@ -93,18 +93,23 @@ class Drafter:
         pixels = [image.image.pixel_sha256 for image in study.images] if study else []
         return prior_of(sections or {}, self._labeler.label_section, seen, pixels)
 
-    def draft(self, study: LoadedStudy, *, prior: Prior | None = None) -> Draft:
+    def look(self, study: LoadedStudy) -> Seen:
+        """Look at a study's images: the part of :meth:`draft` that computes most, and reads nothing."""
+        return look(self._encoder, study)
+
+    def draft(self, study: LoadedStudy, *, prior: Prior | None = None, seen: Seen | None = None) -> Draft:
         """Draft one study. PRELIMINARY: nobody has read it.
 
         Args:
             prior: the patient's earlier study; without one, no sentence compares.
+            seen: what :meth:`look` said of the study, where it was asked before.
 
         Raises:
             RestrictedData: the generator is remote, and evidence or image come under terms that forbid it.
             RadragError: a part failed; no draft is made of a failure.
         """
         values = study.study
-        seen = look(self._encoder, study)
+        seen = seen or self.look(study)
         vector = seen.vector_for(self._retriever.manifest)
         query = query_from_image(
             seen.findings,
