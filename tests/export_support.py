@@ -107,8 +107,8 @@ def write_image(path, number=0, **changes):
         "ReferringPhysicianName": REFERRER,
         "PhotometricInterpretation": "MONOCHROME2",
         "SamplesPerPixel": 1,
-        "Rows": 64,
-        "Columns": 48,
+        "Rows": 128,
+        "Columns": 96,
         "BitsAllocated": 16,
         "BitsStored": 12,
         "HighBit": 11,
@@ -118,7 +118,7 @@ def write_image(path, number=0, **changes):
     }
     for name, value in values.items():
         setattr(dataset, name, value)
-    rows, columns = np.indices((64, 48))
+    rows, columns = np.indices((128, 96))
     dataset.PixelData = (((rows * 41 + columns * 23 + number * 7) % 97) * 40).astype("<u2").tobytes()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -141,7 +141,7 @@ def study(folder=None, images=2, **values):
     for number in range(images):
         path = str(write_image(folder / f"image{number}.dcm", number)) if folder else ""
         held.append(
-            StudyImage(IMAGE_UIDS[number], (View.PA, View.LATERAL)[number], 64, 48, path=path, pixel_sha256=SHA)
+            StudyImage(IMAGE_UIDS[number], (View.PA, View.LATERAL)[number], 128, 96, path=path, pixel_sha256=SHA)
         )
     return Study(STUDY_UID, tuple(held), **given)
 
@@ -204,4 +204,5 @@ def outgoing(state=ReportState.DRAFT, folder=None, sentences=SENTENCES, restrict
 def with_sentences(one, *texts):
     """The outgoing report with other sentences, without evidence."""
     written = tuple(DraftSentence("findings", text, Status.UNSUPPORTED) for text in texts)
-    return Outgoing.of(replace(one.report, sentences=written), one.identity, one.sender)
+    signed = tuple(replace(each, text={"findings": " ".join(texts)}) for each in one.report.signatures)
+    return Outgoing.of(replace(one.report, sentences=written, signatures=signed), one.identity, one.sender)

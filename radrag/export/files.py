@@ -49,6 +49,7 @@ class Form:
 
 FORMS: Mapping[str, Form] = {
     "text": Form(".txt", _text),
+    "pdf": Form(".pdf", lambda outgoing: outgoing.pdf),
 }
 """Name → form. Heavy packages are imported when a form is first written."""
 

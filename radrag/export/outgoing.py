@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from radrag.domain import (
     Acknowledgement,
@@ -40,10 +40,12 @@ class Sender:
     Attributes:
         institution: name of the hospital or practice; empty when not told.
         department: name of the department; empty when not told.
+        paper: size of the pages that it prints on.
     """
 
     institution: str = ""
     department: str = ""
+    paper: Literal["A4", "Letter"] = "A4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Reference:
     link: EvidenceLink
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outgoing:
     """A report on its way out, made by :meth:`of`: every text in it can be shown and encoded.
 
@@ -178,6 +180,17 @@ class Outgoing:
         parts = [(part, _named(made.get(part))) for part in ("encoder", "generator", "index")]
         return Algorithm("radrag", str(made.get("radrag") or "unknown"), tuple(one for one in parts if one[1]))
 
+    @cached_property
+    def pdf(self) -> bytes:
+        """The report as PDF, which several forms carry.
+
+        Raises:
+            MissingDependency: the packages that write it are not installed.
+        """
+        from radrag.export.pdf import report_to_pdf
+
+        return report_to_pdf(self)
+
     def uid(self, kind: str, version: int | None = None) -> str:
         """Return the UID of this report in one form: the same for the same version, whenever it is made.
 
@@ -186,17 +199,12 @@ class Outgoing:
             version: of the report; the present one when None.
         """
         number = self.report.version if version is None else version
-        return uid_of("report", self.draft.draft_id, kind, number, self.identity.known, *vars_of(self.sender))
+        return uid_of("report", self.draft.draft_id, kind, number, self.identity.known, self.sender)
 
 
 def uid_of(*parts: object) -> str:
     """Return a UID made from parts: a name-based UUID under 2.25 (PS3.5 B.2)."""
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, 'radrag/' + '/'.join(map(str, parts))).int}"
-
-
-def vars_of(sender: Sender) -> tuple[str, str]:
-    """Return a sender's values."""
-    return sender.institution, sender.department
 
 
 def moment(text: str) -> datetime:
@@ -212,7 +220,7 @@ def printable(text: str) -> str:
     """Return text on one line that every form can hold, with nothing lost unseen.
 
     White space becomes single blanks. Control characters, halves of surrogate pairs, non-characters and controls of
-    writing direction, which could make a text show in another order than it has, become ``⟨U+202E⟩``.
+    writing direction, which could make a text show in another order than it has, become ``[U+202E]``.
     """
     one_line = re.sub(r"[ \t\r\n\v\f\x85\u2028\u2029]+", " ", text).strip()
     if one_line.isascii() and one_line.isprintable():
@@ -221,8 +229,8 @@ def printable(text: str) -> str:
 
 
 def code_point(letter: str) -> str:
-    """Return a character's code point in words, such as ``⟨U+202E⟩``."""
-    return f"⟨U+{ord(letter):04X}⟩"
+    """Return a character's code point in words, such as ``[U+202E]``."""
+    return f"[U+{ord(letter):04X}]"
 
 
 def _unprintable(letter: str) -> bool:

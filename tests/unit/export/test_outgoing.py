@@ -92,7 +92,7 @@ def test_text_is_made_printable_on_one_line_and_a_second_time_nothing_changes(te
 
 
 def test_a_control_character_is_shown_not_dropped():
-    assert printable("no\x00 effusion\u202e") == "no⟨U+0000⟩ effusion⟨U+202E⟩"
+    assert printable("no\x00 effusion\u202e") == "no[U+0000] effusion[U+202E]"
     assert printable("a \t\n b") == "a b"
     assert printable("Плевральный выпот ✓ 👩‍⚕️") == "Плевральный выпот ✓ 👩‍⚕️"
 
