@@ -23,6 +23,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from radrag.errors import StoreError
 from radrag.people import accounts
+from radrag.people.clock import SteadyClock
 from radrag.store.people_values import SEEN_EVERY_SECONDS
 
 if TYPE_CHECKING:
@@ -148,9 +149,13 @@ class Gate:
         return not self.hosts or host_name(Headers(scope=scope).get("host", "")) in self.hosts
 
 
+now = SteadyClock()
+"""The time of all log-ins in this process."""
+
+
 def account_of(store: Store, token: str, seen: bool) -> Account | None:
-    """Return whose log-in a cookie's token is, by the store's clock."""
-    return accounts.of_token(store, token, now=store.now(), seen=seen)
+    """Return whose log-in a cookie's token is; ``seen``: as :meth:`radrag.store.people.People.logged_in`."""
+    return accounts.of_token(store, token, now=now(), seen=seen)
 
 
 def by_person(message: Message) -> bool:
@@ -217,7 +222,7 @@ def page_policy() -> str:
     return "; ".join(
         (
             "default-src 'self'",
-            f"script-src 'self' {' '.join(hashes)}",
+            f"script-src 'self' blob: {' '.join(hashes)}",  # blob: Streamlit loads components so
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",

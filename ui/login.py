@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from radrag.people import accounts
+from ui import gate
 from ui.gate import COOKIE, account_of
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class LoginPages:
         return response
 
     def _try(self, name: str, password: str, origin: str) -> Pass | None:
-        return accounts.log_in(self.store, name, password, now=self.store.now(), origin=origin)
+        return accounts.log_in(self.store, name, password, now=gate.now(), origin=origin)
 
     async def _form(
         self, request: Request, wanted: str, *, name: str = "", note: str = "", error: str = "", status: int = 200
