@@ -1,13 +1,14 @@
-"""The review page's frame: looks and navigation only."""
+"""The review page's frame: who is there, looks, and navigation."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from ui import pages
+from ui import pages, people
 
 FOLDER = Path(__file__).parent
 
 st.set_page_config(page_title="radrag review", page_icon=FOLDER / "icon.svg", layout="wide")
 st.html(FOLDER / "style.css")
-st.navigation([pages.worklist(), pages.review()], position="top").run()
+people.current()  # before anything else: nobody else gets a page
+st.navigation([pages.worklist(), pages.review(), pages.timeline(), pages.corpus()], position="top").run()

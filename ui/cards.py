@@ -82,17 +82,6 @@ def position(number: int, total: int) -> str:
     return f'<p class="rr-kicker">{number} of {total}</p>'
 
 
-def sentence_card(number: int, sentence: DraftSentence, *, focused: bool) -> str:
-    """Return one drafted sentence as a row: number, text, status and how much evidence it has."""
-    where = " rr-focused" if focused else ""
-    return (
-        f'<div class="rr-row rr-edge-{sentence.status.value}{where}"{_current(focused)}>'
-        f'<span class="rr-number">{number}</span><div><p class="rr-text">{escape(sentence.text)}</p>'
-        f'<p class="rr-meta">{badge(sentence.status)}'
-        f"<span>{escape(links_in_words(sentence.links))}</span></p></div></div>"
-    )
-
-
 def links_in_words(links: Sequence[EvidenceLink]) -> str:
     """Return how many reports support and contradict; several sentences of one report count once."""
     if not links:
@@ -135,7 +124,7 @@ def omission_row(omission: Omission, *, focused: bool) -> str:
     """Return one finding the draft does not mention, as a row."""
     where = " rr-focused" if focused else ""
     return (
-        f'<div class="rr-row rr-edge-omission{where}"{_current(focused)}>'
+        f'<div class="rr-row rr-edge-omission{where}"{current(focused)}>'
         f'<span class="rr-number rr-omission">{icon("omission")}</span><div>'
         f'<p class="rr-text"><b>{escape(omission.label)}</b></p>'
         f'<p class="rr-meta"><span class="rr-badge rr-omission">Not mentioned</span>'
@@ -187,7 +176,15 @@ def highlighted(text: str, link: EvidenceLink) -> str | None:
     return f"{escape(before)}<mark>{escape(quote)}</mark>{escape(after)}"
 
 
-def evidence_card(link: EvidenceLink, *, corpus: str, section_text: str | None, hit: Hit | None, picture: str) -> str:
+def evidence_card(
+    link: EvidenceLink,
+    *,
+    corpus: str,
+    section_text: str | None,
+    hit: Hit | None,
+    picture: str,
+    misleading: bool = False,
+) -> str:
     """Return one link: relation, strength, source, the section with the quote marked, the hit's ranks.
 
     Args:
@@ -196,6 +193,7 @@ def evidence_card(link: EvidenceLink, *, corpus: str, section_text: str | None, 
         section_text: the case's section as stored; None when the case is no longer held.
         hit: how the case was found; None when it is not among the draft's hits.
         picture: PNG data URI of the case's image; empty when the image is not held.
+        misleading: whether a reader called it so.
     """
     marked = None if section_text is None else highlighted(section_text, link)
     if marked is None:
@@ -209,9 +207,10 @@ def evidence_card(link: EvidenceLink, *, corpus: str, section_text: str | None, 
         else '<span class="rr-noimage">image not held</span>'
     )
     look = "supported" if link.relation is Relation.SUPPORTS else "contradicted"
+    flag = '<span class="rr-badge rr-unsupported">Called misleading</span>' if misleading else ""
     return (
         f'<article class="rr-evidence rr-edge-{look}"><header>{relation_badge(link.relation)}{strength(link.strength)}'
-        f'<code class="rr-case">{escape(link.case_id)}</code></header>'
+        f'{flag}<code class="rr-case">{escape(link.case_id)}</code></header>'
         f'<div class="rr-quote"><div><p class="rr-kicker">{escape(corpus)} · {escape(link.section)} · '
         f'sentence {link.sentence + 1}</p><div class="rr-section">{body}</div></div>{image}</div>'
         f"{hit_line(hit)}</article>"
@@ -242,7 +241,8 @@ def hit_line(hit: Hit | None) -> str:
     )
 
 
-def _current(focused: bool) -> str:
+def current(focused: bool) -> str:
+    """Return the attribute by which a screen reader tells the row in focus."""
     return ' aria-current="true"' if focused else ""
 
 

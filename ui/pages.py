@@ -15,3 +15,17 @@ def review() -> st.Page:
     from ui import review as module
 
     return st.Page(module.page, title="Review", icon=":material/radiology:", url_path="review")
+
+
+def timeline() -> st.Page:
+    """Return the page that tells what was done to a draft, named by ``?draft=``."""
+    from ui import timeline as module
+
+    return st.Page(module.page, title="Timeline", icon=":material/history:", url_path="timeline")
+
+
+def corpus() -> st.Page:
+    """Return the page that shows corpora, and one case named by ``?case=``."""
+    from ui import corpus as module
+
+    return st.Page(module.page, title="Corpora", icon=":material/library_books:", url_path="corpora")

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
+from starlette.routing import Route
 from streamlit.starlette import App
 
 from radrag.people import passwords
 from radrag.settings import load_settings
+from ui import pixels
 from ui.gate import SECONDS_BETWEEN_LOOKS, Gate
 from ui.login import LoginPages
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("app.py")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-ROUTES: list[BaseRoute] = []
+ROUTES: list[BaseRoute] = [Route(pixels.ROUTE, pixels.pixels)]
 """What the pages ask for besides Streamlit's own. The gate is before all of it; ``scope[gate.ACCOUNT]`` is who asks."""
 
 # These win over every config file and environment variable that Streamlit reads.
@@ -38,9 +40,10 @@ SAFE: dict[str, Any] = {
     "server.trustedUserHeaders": {},  # who it is, is said by the gate alone
     "server.baseUrlPath": "",  # the gate knows paths from the root
     "server.fileWatcherType": "none",
-    "server.maxUploadSize": 1,
+    "server.maxUploadSize": 200,  # MB: a study of several views
     "browser.gatherUsageStats": False,
     "client.toolbarMode": "viewer",
+    "client.showErrorLinks": False,  # would pass the error on to search engines
     "client.showErrorDetails": "type",  # no values of the data in an error shown
     "logger.hideWelcomeMessage": True,
     "logger.level": "warning",

@@ -6,41 +6,29 @@ each run, and images can always be rendered again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import socket
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from radrag.domain import Case, StudyImage
-from radrag.errors import RadragError, StudyRefused
+from radrag.domain import Case, Draft, DraftSentence, StudyImage
+from radrag.errors import RadragError
+from radrag.review.desk import Desk
 from radrag.settings import Settings, load_settings
 from ui import viewer
+from ui.sitting import Sitting
 
 if TYPE_CHECKING:
-    from radrag.dicom.geometry import Geometry
+    from radrag.drafting import Rewording
+    from radrag.store.people_values import Account
     from radrag.store.repository import Store
+    from radrag.store.values import DraftSummary
+    from radrag.workspace import Workspace
 
-RENDERED_IMAGES = 8  # about 5 MB each
 THUMBNAILS = 128  # about 60 kB each
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One image as the page shows it.
-
-    Attributes:
-        image: the rendered image, or None.
-        geometry: where the original pixels lie in it.
-        problem: why there is no image.
-        changed: whether the file's pixels are not those that were drafted.
-    """
-
-    image: viewer.DisplayImage | None
-    geometry: Geometry | None = None
-    problem: str = ""
-    changed: bool = False
 
 
 def settings() -> Settings:
@@ -60,31 +48,68 @@ def _store(url: str) -> Store:
     return Store.open(url)
 
 
-def shown(image: StudyImage) -> Shown:
-    """Return a study's image, ready for the browser; a file that moved or cannot be read is said, never raised."""
-    path = Path(image.path)
-    if not image.path:
-        return Shown(None, problem="The image file is not held.")
-    try:
-        stamp = path.stat().st_mtime_ns
-        rendered, geometry, pixel_sha256 = _rendered(image.path, stamp)
-    except StudyRefused as error:
-        return Shown(None, problem=f"The image file cannot be read: {error.reason}")
-    except (RadragError, OSError) as error:
-        reason = (
-            "it is not where it was when the draft was made" if isinstance(error, FileNotFoundError) else str(error)
-        )
-        return Shown(None, problem=f"The image file cannot be shown: {reason}.")
-    known = bool(image.pixel_sha256 and pixel_sha256)
-    return Shown(rendered, geometry, changed=known and image.pixel_sha256 != pixel_sha256)
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _workspace(folder: str) -> Workspace:
+    """Return the workspace; the labeler that checks what readers write loads meanwhile (some three seconds)."""
+    from radrag.workspace import Workspace
+
+    made = Workspace(load_settings(workspace=Path(folder)))
+    threading.Thread(target=lambda: made.verifier, daemon=True).start()
+    return made
 
 
-@st.cache_data(max_entries=RENDERED_IMAGES, show_spinner="Rendering the image …")
-def _rendered(path: str, stamp: int) -> tuple[viewer.DisplayImage, Geometry, str]:  # noqa: ARG001 - part of the cache's key
-    from radrag.dicom.read import load_image
+def workspace() -> Workspace:
+    """Return what checks readers' words, one a process."""
+    return _workspace(str(settings().workspace))
 
-    image = load_image(Path(path))
-    return viewer.display_image(image.pixels), image.geometry, image.image.pixel_sha256
+
+def sitting(draft_id: str, person: Account) -> Sitting:
+    """Return a person's work on a draft: begun, and put on record, when the session opens it.
+
+    Raises:
+        StoreError: there is no such draft, or the database cannot be reached.
+    """
+    held = st.session_state.get("sitting")
+    if held is not None and held[0] == (draft_id, person.name, person.role):
+        return held[1]  # type: ignore[no-any-return]
+    from ui.people import may_decide  # which imports this module
+
+    draft = store().draft(draft_id)
+    store().record_opening(draft_id, person.name)
+    parts = workspace()
+    made: list[Rewording] = []
+
+    def rewording() -> Rewording:
+        if not made:  # reads the evidence; not before the reader writes something
+            made.append(parts.rewording(draft))
+        return made[0]
+
+    def check(texts: Sequence[tuple[str, str]]) -> Sequence[DraftSentence]:
+        return rewording().check(texts)
+
+    begun = Sitting(
+        draft,
+        Desk(store(), draft, check, who=person.name, role=person.role, name=person.full_name),
+        check=check,
+        reword=lambda sentence, hint: rewording().reword(sentence, hint),
+        may_decide=may_decide(person),
+    )
+    st.session_state["sitting"] = ((draft_id, person.name, person.role), begun)
+    return begun
+
+
+def earlier(draft: Draft) -> list[DraftSummary]:
+    """Return the newest drafts of other studies of a draft's patient; none for an unknown patient."""
+    if not draft.study.patient_key:
+        return []
+    found = store().drafts(limit=20, patient_key=draft.study.patient_key)
+    return [one for one in found if one.study_instance_uid != draft.study.study_instance_uid][:3]
+
+
+def prior_images(draft: Draft) -> tuple[str, tuple[StudyImage, ...]] | None:
+    """Return draft id and images of the patient's newest study before a draft's; None when there is none."""
+    before = [one for one in earlier(draft) if one.created_at < str(draft.provenance.get("created_at", ""))]
+    return (before[0].draft_id, store().study_images(before[0].draft_id)) if before else None
 
 
 def evidence(draft_id: str) -> Mapping[str, Case]:
@@ -96,6 +121,23 @@ def evidence(draft_id: str) -> Mapping[str, Case]:
     if held is None or held[0] != draft_id:
         held = st.session_state["evidence"] = (draft_id, store().read_evidence(draft_id))
     return held[1]
+
+
+def read_case(case_id: str, who: str) -> Case:
+    """Return a case, and put on record who read it, once a session.
+
+    Raises:
+        CorpusError: there is no such case.
+        StoreError: the database cannot be reached.
+    """
+    from radrag.store.values import AuditEvent
+
+    case = store().case(case_id)
+    read = st.session_state.setdefault("cases-read", set())
+    if case_id not in read:
+        store().record(AuditEvent("case.read", who, socket.gethostname(), case.patient_key, {"case_id": case_id}))
+        read.add(case_id)
+    return case
 
 
 def picture(found: Case | None) -> str:

@@ -27,3 +27,9 @@ def ago(text: str, now: datetime) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h ago"
     return f"{minutes // (24 * 60)} days ago"
+
+
+def clock(text: str) -> str:
+    """Return the time of day of an ISO 8601 date-time, in UTC: ``14:05 UTC``."""
+    then = instant(text)
+    return "" if then is None else f"{then.astimezone(UTC):%H:%M} UTC"

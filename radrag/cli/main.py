@@ -31,6 +31,8 @@ COMMANDS = {
     "eval": "Score parts of radrag against references and trivial baselines.",
     "audit": "Check that drafts, decisions and the audit log are as they were written.",
     "review": "Open the review screen in a browser.",
+    "users": "Say who may open the review screen, and what they may do.",
+    "export": "Write a report as text, PDF, DICOM SR, FHIR or HL7.",
     "doctor": "Show what is installed, reachable or broken, and how to mend it.",
 }
 """Command → its line in the overview; the module is ``radrag.cli.<command>``, or ``evaluate`` for ``eval``."""

@@ -194,10 +194,17 @@ class Store(Corpora, Jobs, People):
         with self._database.reading() as session:
             return reviews.first_opened(session, draft_id)
 
-    def altered_review_events(self) -> list[tuple[str, int]]:
-        """Return (draft id, version) of acts on drafts that are not as the audit log recorded them, or are missing."""
+    def altered_review_events(self, draft_id: str | None = None) -> list[tuple[str, int]]:
+        """Return (draft id, version) of acts that are not as the audit log recorded them, or are missing.
+
+        Args:
+            draft_id: look at this draft alone; None for all.
+
+        Raises:
+            StoreError: there is no such draft.
+        """
         with self._database.reading() as session:
-            return reviews.altered(session)
+            return reviews.altered(session, draft_id)
 
     # Audit log
 

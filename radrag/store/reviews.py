@@ -83,19 +83,27 @@ def event_sha256(draft_id: str, event: ReviewEvent) -> str:
     return sha256([draft_id, event.version, event.at, event.who, event.role, event.act, payload])
 
 
-def altered(session: Session) -> list[tuple[str, int]]:
-    """Return (draft id, version) of events that the audit log does not know as they stand, and of those it misses."""
+def altered(session: Session, draft_id: str | None = None) -> list[tuple[str, int]]:
+    """Return (draft id, version) of events that the audit log does not know as they stand, and of those it misses.
+
+    Args:
+        draft_id: look at this draft alone; None for all.
+    """
+    log = select(AuditRow.payload).where(AuditRow.what.startswith(PREFIX))
+    if draft_id is not None:
+        log = log.where(AuditRow.patient_key == patient_key(session, draft_id))
     logged = {
         (str(entry.payload["draft_id"]), int(entry.payload["version"])): entry.payload["event_sha256"]
-        for entry in session.execute(select(AuditRow.payload).where(AuditRow.what.startswith(PREFIX)))
+        for entry in session.execute(log)
+        if draft_id in (None, entry.payload["draft_id"])
     }
-    found = {(draft_id, event.version): event_sha256(draft_id, event) for draft_id, event in _all_events(session)}
+    found = {(of, event.version): event_sha256(of, event) for of, event in _all_events(session, draft_id)}
     return sorted(key for key in logged.keys() | found.keys() if logged.get(key) != found.get(key))
 
 
-def _all_events(session: Session) -> Iterator[tuple[str, ReviewEvent]]:
-    rows = session.execute(
-        select(DraftRow.draft_id, ReviewEventRow.__table__).join(ReviewEventRow, DraftRow.id == ReviewEventRow.draft_pk)
+def _all_events(session: Session, draft_id: str | None) -> Iterator[tuple[str, ReviewEvent]]:
+    query = select(DraftRow.draft_id, ReviewEventRow.__table__).join(
+        ReviewEventRow, DraftRow.id == ReviewEventRow.draft_pk
     )
-    for row in rows:
+    for row in session.execute(query if draft_id is None else query.where(DraftRow.draft_id == draft_id)):
         yield row.draft_id, ReviewEvent(row.position, row.at, row.who, row.role, row.act, row.payload)

@@ -1,0 +1,57 @@
+"""The images of the study and of the patient's earlier one, each where a reader expects it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from radrag.domain import StudyImage
+from ui import cards, state, viewer
+from ui.sitting import Sitting
+
+
+def show(sitting: Sitting) -> None:
+    """Show every image; a click into a finding's box puts a sentence that speaks of it into focus."""
+    draft = sitting.draft
+    prior = state.prior_images(draft)
+    layout = viewer.arrange(draft.study.images, prior[1] if prior else None)
+    if not layout.rows:
+        st.html(cards.notice("No image", "This draft holds no image.", kind="info"))
+        return
+    height = "calc(100vh - 11.5rem)" if len(layout.rows) == 1 else "calc(50vh - 6rem)"
+    for row in layout.rows:
+        for column, cell in zip(st.columns(len(row), gap="small"), row, strict=True):
+            with column, st.container(key=_key(cell), gap=None):
+                if cell.number is None:
+                    st.html(f'<p class="rr-caption">{cards.text(cell.words)}</p>')
+                elif cell.prior and prior:
+                    _image(prior[1][cell.number], prior[0], cell, height)
+                else:
+                    _current(sitting, cell, height)
+    if layout.note:
+        st.html(f'<p class="rr-caption">{cards.text(layout.note)}</p>')
+
+
+def _key(cell: viewer.Cell) -> str:
+    return f"image-{'prior' if cell.prior else 'current'}-{cell.words or cell.number}".replace(" ", "-")
+
+
+def _image(image: StudyImage, draft_id: str, cell: viewer.Cell, height: str) -> None:
+    url = viewer.pixels_url(draft_id, cell.number or 0)
+    viewer.radiograph(image, url, key=f"{_key(cell)}-{draft_id}", name=cell.name, link=cell.link, height=height)
+
+
+def _current(sitting: Sitting, cell: viewer.Cell, height: str) -> None:
+    draft, number = sitting.draft, cell.number or 0
+    clicked = viewer.radiograph(
+        draft.study.images[number],
+        viewer.pixels_url(draft.draft_id, number),
+        key=f"{_key(cell)}-{draft.draft_id}",
+        name=cell.name,
+        # Regions are of the image that was encoded best, which comes first.
+        findings=draft.image_findings if number == 0 else (),
+        focus=sitting.located if number == 0 else "",
+        link=cell.link,
+        height=height,
+    )
+    if clicked:
+        sitting.go_to_finding(clicked)
