@@ -34,6 +34,24 @@ def _text(outgoing: Outgoing) -> bytes:
     return report_to_text(outgoing).encode()
 
 
+def _sr(outgoing: Outgoing) -> bytes:
+    from radrag.export.dicom_sr import report_to_sr
+
+    return report_to_sr(outgoing)
+
+
+def _sr3d(outgoing: Outgoing) -> bytes:
+    from radrag.export.dicom_sr3d import report_to_sr3d
+
+    return report_to_sr3d(outgoing)
+
+
+def _dicom_pdf(outgoing: Outgoing) -> bytes:
+    from radrag.export.dicom_pdf import report_to_dicom_pdf
+
+    return report_to_dicom_pdf(outgoing)
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form that a report can be given.
@@ -50,6 +68,9 @@ class Form:
 FORMS: Mapping[str, Form] = {
     "text": Form(".txt", _text),
     "pdf": Form(".pdf", lambda outgoing: outgoing.pdf),
+    "sr": Form(".sr.dcm", _sr),
+    "sr3d": Form(".sr3d.dcm", _sr3d),
+    "dicompdf": Form(".pdf.dcm", _dicom_pdf),
 }
 """Name → form. Heavy packages are imported when a form is first written."""
 
