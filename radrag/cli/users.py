@@ -53,6 +53,7 @@ def add(
     """
     from radrag.people import accounts
 
+    accounts.checked_name(name)  # before anybody types a password twice
     password = "" if subject and not password_stdin else _password(password_stdin)
     with _opened(settings) as store:
         now = store.now()
@@ -88,7 +89,7 @@ def passwd(settings: Settings, name: str, password_stdin: bool) -> None:
     from radrag.people import accounts
 
     with _opened(settings) as store:
-        _known(store, name)
+        store.known_account(name)  # before anybody types a password twice
         accounts.set_password(store, name, _password(password_stdin))
     say(f"The password of {name} is changed; whoever was logged in as {name} is logged out.")
 
@@ -142,9 +143,9 @@ def _opened(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-def _known(store: Store, name: str) -> None:
-    if store.account(name) is None:  # before anybody types a password twice
-        raise UsageError(f"There is no account {name!r}.", hint="See: radrag users list")
+def at_terminal() -> bool:
+    """Return whether somebody can be asked."""
+    return sys.stdin.isatty()
 
 
 def _password(from_stdin: bool) -> str:
@@ -152,7 +153,7 @@ def _password(from_stdin: bool) -> str:
 
     if from_stdin:
         return checked(sys.stdin.readline().rstrip("\r\n"))
-    if not sys.stdin.isatty():
+    if not at_terminal():
         raise UsageError(
             "There is no terminal to ask for the password.", hint="Give it on standard input with --password-stdin."
         )

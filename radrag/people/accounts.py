@@ -48,11 +48,7 @@ def add(
         StoreError: the name or the subject is another's.
         MissingDependency: argon2-cffi is not installed.
     """
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            "An account's name has up to 64 of a–z, 0–9, '.', '_', '-' and '@', and begins with a letter or a digit.",
-            hint="Give the person's own spelling with --full-name.",
-        )
+    checked_name(name)
     if len(full_name) > 200 or any(unicodedata.category(one)[0] == "C" for one in full_name):
         raise UsageError("A full name has up to 200 characters, and no control characters.")
     if not password and not subject:
@@ -60,6 +56,20 @@ def add(
     account = Account(name, full_name, role, subject, has_password=bool(password), created_at=now)
     store.add_account(account, passwords.hashed(passwords.checked(password)) if password else "", now=now)
     return account
+
+
+def checked_name(name: str) -> str:
+    """Return a name that an account may have.
+
+    Raises:
+        UsageError: it could be mistaken for another, or for none.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            "An account's name has up to 64 of a–z, 0–9, '.', '_', '-' and '@', and begins with a letter or a digit.",
+            hint="Give the person's own spelling with --full-name.",
+        )
+    return name
 
 
 def set_password(store: People, name: str, password: str) -> None:

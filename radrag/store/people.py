@@ -39,6 +39,15 @@ class People:
         with self._database.reading() as session:
             return accounts.find(session, name)
 
+    def known_account(self, name: str) -> Account:
+        """Return one account.
+
+        Raises:
+            StoreError: there is no such account.
+        """
+        with self._database.reading() as session:
+            return accounts.known(session, name)
+
     def account_of_subject(self, subject: str) -> Account | None:
         """Return the account of an OpenID subject, or None."""
         with self._database.reading() as session:
