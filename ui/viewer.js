@@ -234,7 +234,7 @@ class Viewer {
     const { view, inverted, boxes, heat } = this.state;
     const tasks = {
       whole: () => this.change({ view: wholeView(this.head, this.size, view.turns) }),
-      hundred: () => this.zoom(1 / view.scale),
+      hundred: () => this.change({ view: { ...view, scale: 1, whole: false } }),
       closer: () => this.zoom(STEP),
       farther: () => this.zoom(1 / STEP),
       invert: () => this.change({ inverted: !inverted }),

@@ -5,12 +5,18 @@ const QUARTERS = [[1, 0], [0, 1], [-1, 0], [0, -1]]; // cosine and sine
 const SMALLEST = 0.02;
 const LARGEST = 40;
 
-/** setTransform's six numbers; the offsets whole, so that at 100 % each image pixel is one canvas pixel. */
-function matrixOf(view, size) {
+/** setTransform's six numbers. */
+function exactMatrix(view, size) {
   const [cos, sin] = QUARTERS[view.turns].map((one) => one * view.scale);
-  const e = Math.floor(size.width / 2 - (cos * view.x - sin * view.y) + 0.5);
-  const f = Math.floor(size.height / 2 - (sin * view.x + cos * view.y) + 0.5);
+  const e = size.width / 2 - (cos * view.x - sin * view.y);
+  const f = size.height / 2 - (sin * view.x + cos * view.y);
   return [cos, sin, -sin, cos, e, f];
+}
+
+/** The same with whole offsets, as the image is drawn: at 100 % each image pixel is one canvas pixel. */
+function matrixOf(view, size) {
+  const [a, b, c, d, e, f] = exactMatrix(view, size);
+  return [a, b, c, d, Math.floor(e + 0.5), Math.floor(f + 0.5)];
 }
 
 function toCanvas([a, b, c, d, e, f], x, y) {
@@ -34,7 +40,7 @@ function wholeView(head, size, turns) {
 
 /** A view zoomed by a factor, with the image point under canvas point (x, y) staying there. */
 function zoomed(view, size, factor, x, y) {
-  const [px, py] = toImage(matrixOf(view, size), x, y);
+  const [px, py] = toImage(exactMatrix(view, size), x, y); // whole offsets would add up from step to step
   const scale = Math.min(LARGEST, Math.max(SMALLEST, view.scale * factor));
   const share = view.scale / scale;
   return { ...view, scale, x: px + (view.x - px) * share, y: py + (view.y - py) * share, whole: false };

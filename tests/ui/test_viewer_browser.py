@@ -1,0 +1,406 @@
+"""The viewer in a real browser: mouse, keys and fingers, grey by grey what numpy computes, and no other host asked."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import review_sample as sample
+from support import missing
+
+from radrag.dicom.depth import load_depth
+from radrag.dicom.read import load_image
+from radrag.dicom.window import Window, window_table
+
+pytest_plugins = ["review_fixtures"]
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SERVER = Path(__file__).with_name("viewer_server.py")
+START_SECONDS = 60
+# The canvas's greys, and whether every pixel is grey.
+READ = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const grey = new Uint8Array(data.length / 4);
+  let coloured = 0;
+  for (let i = 0; i < grey.length; i++) {
+    grey[i] = data[4 * i];
+    coloured += data[4 * i] !== data[4 * i + 1] || data[4 * i] !== data[4 * i + 2];
+  }
+  return { width: canvas.width, height: canvas.height, coloured, grey: Array.from(grey) };
+}"""
+
+
+@pytest.fixture
+def serve(fill_workspace, sample_radiograph):
+    """Return a function that serves the page with so many viewers, and its address."""
+    digest = load_image(sample_radiograph).image.pixel_sha256
+    fill_workspace(sample.draft(sample_radiograph, pixel_sha256=digest))
+    started = []
+
+    def start(viewers=1):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        root = str(SERVER.parents[2])
+        variables = {**os.environ, "VIEWERS": str(viewers), "PYTHONPATH": root}
+        started.append(subprocess.Popen([sys.executable, str(SERVER), str(port)], env=variables))
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(url)
+        return url
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def wait_until_ready(url):
+    until = time.monotonic() + START_SECONDS
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while time.monotonic() < until:
+        try:
+            direct.open(f"{url}/_stcore/health", timeout=2)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the page never answered")
+
+
+@pytest.fixture
+def browser(request):
+    """Chromium on a screen of one device pixel for each CSS pixel, or of what the test's parameter says."""
+    if not CHROMIUM.exists():
+        missing("Chromium (Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    ratio = getattr(request, "param", 1)
+    with sync_playwright() as playwright:
+        # A context's device_scale_factor would not reach ResizeObserver's device pixels; the flag does.
+        flags = [*FLAGS, f"--force-device-scale-factor={ratio}"]
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        yield opened
+        opened.close()
+
+
+def opened(browser, url, *, size=(1366, 768), touch=False):
+    """Open the page and wait until the image is on it."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, has_touch=touch)
+    tab = context.new_page()
+    tab.set_default_timeout(30_000)
+    tab.asked, tab.complaints = [], []
+    tab.on("request", lambda request: tab.asked.append(request.url))
+    tab.on("console", lambda message: message.type == "error" and tab.complaints.append(message.text))
+    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    tab.goto(url)
+    tab.locator(".zoom", has_text="%").first.wait_for()
+    return tab
+
+
+class Viewer:
+    """One viewer of the page, as a reader uses it."""
+
+    def __init__(self, page, number=0):
+        self.page = page
+        self.root = page.locator(".viewer").nth(number)
+        self.canvas = self.root.locator("canvas")
+
+    def press(self, *keys):
+        self.canvas.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def caption(self, part):
+        return self.root.locator(f".caption .{part}").inner_text()
+
+    def zoom(self):
+        return int(self.caption("zoom").removesuffix(" %"))
+
+    def wait(self, part, words):
+        self.root.locator(f".caption .{part}", has_text=words).wait_for()
+
+    def deep(self):
+        """Wait for full depth, and for the frame that shows it."""
+        self.wait("depth", "15 bits")
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def middle(self, dx=0, dy=0):
+        box = self.canvas.bounding_box()
+        return box["x"] + box["width"] / 2 + dx, box["y"] + box["height"] / 2 + dy
+
+    def drag(self, dx, dy, *, button="left"):
+        self.page.mouse.move(*self.middle())
+        self.page.mouse.down(button=button)
+        self.page.mouse.move(*self.middle(dx / 2, dy / 2))
+        self.page.mouse.move(*self.middle(dx, dy))
+        self.page.mouse.up(button=button)
+
+    def value_at(self, dx=0, dy=0):
+        """Return what the caption says lies under a point, counted from the middle: (x, y, value or None)."""
+        self.page.mouse.move(*self.middle(dx, dy))
+        words = self.caption("cursor").replace("·", " ").split()
+        return int(words[1]), int(words[3]), float(words[5]) if len(words) > 5 else None
+
+    def greys(self):
+        found = self.canvas.evaluate(READ)
+        return np.array(found["grey"], np.uint8).reshape(found["height"], found["width"]), found["coloured"]
+
+
+def wanted(shown, size):
+    """Return the part of a picture that a canvas shows at 100 %, the picture's middle in the canvas's middle."""
+    (height, width), (rows, columns) = size, shown.shape
+    top, left = (int(np.floor(one / 2 - other / 2 + 0.5)) for one, other in ((height, rows), (width, columns)))
+    canvas = np.zeros(size, np.uint8)
+    view = shown[max(-top, 0) : height - top, max(-left, 0) : width - left]
+    canvas[max(top, 0) : max(top, 0) + view.shape[0], max(left, 0) : max(left, 0) + view.shape[1]] = view
+    return canvas
+
+
+def inner(array):
+    """Leave out the margin, where the letters of the edges stand, and the middle columns and rows of those letters."""
+    return array[40:-40, 40:-40]
+
+
+@pytest.mark.parametrize("browser", [1, 1.5], indirect=True)
+def test_at_100_percent_every_pixel_is_numpy_s(serve, browser, sample_radiograph):
+    depth = load_depth(sample_radiograph)
+    viewer = Viewer(opened(browser, serve()))
+    viewer.press("o", "1")  # no boxes; 100 %
+    viewer.deep()
+    assert viewer.zoom() == 100
+
+    def check(table, what):
+        greys, coloured = viewer.greys()
+        assert coloured == 0
+        apart = np.abs(inner(greys).astype(int) - inner(wanted(table[depth.values], greys.shape)))
+        assert apart.max() <= 1, what
+        assert np.ptp(inner(greys)) > 100, what  # not an empty canvas
+
+    default = np.floor(depth.greys * 255 + 0.5).astype(np.uint8)
+    check(default, "default")
+    viewer.press("i")
+    viewer.deep()
+    check(255 - default, "inverted")
+    viewer.press("i")
+    for field, value in (("centre", "7000"), ("width", "3001")):
+        viewer.root.locator(f"[name={field}]").fill(value)
+    viewer.deep()
+    check(window_table(depth.levels, Window(7000, 3001), inverse=True), "a window of the reader's own")
+
+
+def test_mouse_and_keys_zoom_move_window_invert_and_turn(serve, browser, sample_radiograph):
+    depth = load_depth(sample_radiograph)
+    page = opened(browser, serve())
+    viewer = Viewer(page)
+    assert viewer.caption("depth") == "preview, 8 bits"
+    assert not any("kind=full" in url for url in page.asked)
+
+    # The wheel zooms where the cursor is: what lies there stays there.
+    whole = viewer.zoom()
+    before = viewer.value_at(60, -40)
+    page.mouse.wheel(0, -900)
+    viewer.deep()
+    assert viewer.zoom() > 2 * whole
+    after = viewer.value_at(60, -40)
+    assert np.abs(np.subtract(before[:2], after[:2])).max() <= 4
+    assert after[2] == depth.levels[depth.values[after[1], after[0]]]
+
+    # A drag moves the image with the hand.
+    page.mouse.move(0, 0)
+    start = viewer.value_at()
+    viewer.drag(80, 30)
+    assert viewer.value_at(80, 30)[:2] == pytest.approx(start[:2], abs=2)
+
+    # The right button's drag, and Shift's, change the window.
+    viewer.drag(100, 0, button="right")
+    width = float(viewer.root.locator("[name=width]").input_value())
+    assert width > 30_000
+    page.keyboard.down("Shift")
+    viewer.drag(0, 60)
+    page.keyboard.up("Shift")
+    assert float(viewer.root.locator("[name=centre]").input_value()) != 15_000
+    assert "Own" in viewer.caption("window")
+
+    # Keys.
+    zoomed = viewer.zoom()
+    viewer.press("+")
+    assert viewer.zoom() > zoomed
+    viewer.press("-", "-")
+    assert viewer.zoom() < zoomed
+    viewer.press("l")
+    viewer.wait("window", "Lung")
+    viewer.press("d")
+    viewer.wait("window", "Default")
+    here = viewer.value_at()
+    viewer.press("ArrowRight")
+    assert viewer.value_at()[0] > here[0]
+    viewer.press("1")
+    upright = viewer.value_at(-100, 0)
+    viewer.press("t")
+    turned = viewer.value_at(0, -100)  # a quarter clockwise takes left to top
+    assert np.abs(np.subtract(upright[:2], turned[:2])).max() <= 2
+    viewer.press("i")
+    assert viewer.root.get_by_role("button", name="Invert").get_attribute("aria-pressed") == "true"
+    viewer.press("z")
+    assert viewer.zoom() == whole
+    assert viewer.root.get_by_role("button", name="Invert").get_attribute("aria-pressed") == "false"
+    viewer.press("+", "+", "+")
+    page.mouse.dblclick(*viewer.middle())
+    assert viewer.zoom() == whole
+
+    # A line says its length; this file does not say how large a pixel is.
+    viewer.press("o", "m")
+    viewer.drag(100, 0)
+    viewer.press("m")
+
+    assert page.complaints == []
+    hosts = {urlsplit(url).hostname for url in page.asked if not url.startswith(("data:", "blob:"))}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_a_rerun_a_focus_and_a_click_go_between_page_and_image_and_keep_the_view(serve, browser):
+    page = opened(browser, serve())
+    viewer = Viewer(page)
+
+    # Place → sentence: a click into the box tells Python; a drag that begins there does not.
+    box = viewer.canvas.bounding_box()
+    scale = box["height"] / 1955  # the whole image fits the height
+
+    def at(x, y):
+        return viewer.middle((x - 1841 / 2) * scale, (y - 1955 / 2) * scale)
+
+    page.mouse.click(*at(500, 1300))
+    page.get_by_text("clicked Lung Lesion").wait_for()
+    page.mouse.click(*at(1350, 450))
+    page.get_by_text("clicked <img src=x onerror=alert(1)>").wait_for()
+    assert page.locator(".viewer img").count() == 0  # a label is never markup
+    page.get_by_text("runs 3").wait_for()
+    page.mouse.click(*at(900, 1000))  # no box
+    viewer.drag(40, 40)
+
+    # A rerun changes nothing on the image, and asks for nothing anew.
+    viewer.press("1", "b", "i")
+    viewer.deep()
+    asked = sum("/pixels/" in url for url in page.asked)
+    held = viewer.caption("window"), viewer.zoom(), viewer.value_at()
+    page.get_by_role("button", name="Rerun").click()
+    page.get_by_text("runs 4").wait_for()
+    assert (viewer.caption("window"), viewer.zoom(), viewer.value_at()) == held
+
+    # Sentence → place: the region comes to the middle; zoom and window stay.
+    page.get_by_role("button", name="Focus Lung Lesion").click()
+    page.get_by_text("runs 5").wait_for()
+    x, y, _ = viewer.value_at()
+    assert (x, y) == pytest.approx((500, 1300), abs=2)
+    assert (viewer.caption("window"), viewer.zoom()) == held[:2]
+    viewer.drag(-200, 0)
+    moved = viewer.value_at()
+    page.get_by_role("button", name="Rerun").click()
+    page.get_by_text("runs 6").wait_for()
+    assert viewer.value_at() == moved  # the same focus does not pull the image back
+
+    # A heat map is computed when it is asked for, and comes with the rerun.
+    viewer.press("d", "i", "0", "h")
+    viewer.root.locator("[name=opacity]").wait_for()
+    page.wait_for_function(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+    )
+    _, coloured = viewer.greys()
+    assert coloured > 5_000
+    assert sum("/pixels/" in url for url in page.asked) == asked
+    assert page.complaints == []
+
+
+def test_linked_images_zoom_and_window_together_only_while_the_reader_wants_it(serve, browser):
+    page = opened(browser, serve(viewers=2), size=(1920, 1080))
+    one, other = Viewer(page, 0), Viewer(page, 1)
+    other.wait("zoom", "%")
+    whole = other.zoom()
+    one.press("+", "+")
+    assert other.zoom() == whole
+    one.press("k", "+", "l", "t", "i")
+    other.wait("window", "Lung")
+    assert other.zoom() == one.zoom() > whole
+    assert other.root.get_by_role("button", name="Invert").get_attribute("aria-pressed") == "true"
+    other.press("d")
+    one.wait("window", "Default")
+    other.press("k", "0")
+    assert one.zoom() > other.zoom()
+
+
+def test_two_fingers_zoom(serve, browser):
+    page = opened(browser, serve(), touch=True)
+    viewer = Viewer(page)
+    whole = viewer.zoom()
+    session = page.context.new_cdp_session(page)
+
+    def fingers(kind, apart):
+        places = [viewer.middle(-apart, 0), viewer.middle(apart, 0)] if apart else []
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", 40)
+    for apart in (60, 80):
+        fingers("touchMove", apart)
+    fingers("touchEnd", 0)
+    viewer.wait("zoom", f"{2 * whole} %")
+
+
+def test_what_went_wrong_stands_where_the_image_would(serve, browser):
+    url = serve()
+    context = browser.new_context()
+    page = context.new_page()
+    message = "The image file is not where it was when the draft was made."
+    page.route("**/pixels/**", lambda route: route.fulfill(status=410, json={"error": "gone", "message": message}))
+    page.goto(url)
+    page.get_by_role("alert").filter(has_text=message).wait_for()
+    page.unroute("**/pixels/**")
+    page.route("**/pixels/**", lambda route: route.fulfill(status=200, body="<html>Log in</html>"))
+    page.reload()
+    page.get_by_role("alert").filter(has_text="log in again").wait_for()
+    page.unroute("**/pixels/**")
+    page.route("**/pixels/**", lambda route: route.abort())
+    page.reload()
+    page.get_by_role("alert").filter(has_text="The server does not answer").wait_for()
+
+
+def test_every_tool_names_its_key_and_can_be_reached_without_a_mouse(serve, browser):
+    page = opened(browser, serve())
+    viewer = Viewer(page)
+    buttons = viewer.root.get_by_role("button").all()
+    keys = [button.get_attribute("aria-keyshortcuts") for button in buttons]
+    assert all(keys)
+    assert len(set(keys)) == len(keys)
+    assert not {"C", "R"} & set(keys)  # Streamlit's own
+    assert viewer.root.get_by_role("application", name="Radiograph, PA").count() == 1
+    viewer.root.get_by_role("button", name="Fit").focus()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.shadowRoot?.activeElement?.tagName") == "CANVAS":
+            break
+    else:
+        raise AssertionError("Tab never reaches the image")
+    outline = viewer.canvas.evaluate("canvas => getComputedStyle(canvas).outlineStyle")
+    assert outline == "solid"
+    # What is typed into a field is no shortcut.
+    viewer.root.locator("[name=centre]").press_sequentially("1")
+    assert viewer.caption("zoom") != "100 %"
