@@ -4,11 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import pages, people
+from ui import cards, pages, people
 
 FOLDER = Path(__file__).parent
 
 st.set_page_config(page_title="radrag review", page_icon=FOLDER / "icon.svg", layout="wide")
 st.html(FOLDER / "style.css")
-people.current()  # before anything else: nobody else gets a page
+person = people.current()  # before anything else: nobody else gets a page
+people.watch()
+st.html(cards.who(person.full_name or person.name, person.role, people.LOGOUT))
 st.navigation([pages.worklist(), pages.review(), pages.timeline(), pages.corpus()], position="top").run()

@@ -61,6 +61,14 @@ def banner() -> str:
     )
 
 
+def who(name: str, role: str, logout: str) -> str:
+    """Return who is logged in, and the way out."""
+    return (
+        f'<div class="rr-who"><span>{escape(name)} · {escape(role)}</span>'
+        f'<a href="{escape(logout)}" target="_self">Log out</a></div>'
+    )
+
+
 def notice(title: str, text: str, *, kind: str = "warning") -> str:
     """Return a short message; ``kind`` is ``warning``, ``error`` or ``info``."""
     return f'<div class="rr-notice rr-{escape(kind)}" role="alert"><b>{escape(title)}</b><p>{escape(text)}</p></div>'

@@ -27,14 +27,15 @@ from ui import (
     state,
     tables,
     when,
+    worklist,
 )
 from ui.sitting import Sitting
 
 
 def page() -> None:
     """Show the draft that the address names, or say what is missing."""
-    draft_id = st.query_params.get("draft", "")
     person = people.current()
+    draft_id = _chosen()
     if not draft_id:
         st.html(cards.notice("No draft chosen", "Choose one in the worklist.", kind="info"))
         st.page_link(pages.worklist(), label="Open the worklist", icon=":material/list:")
@@ -57,6 +58,13 @@ def page() -> None:
         _work(sitting, person)
 
 
+def _chosen() -> str:
+    """Return the draft that the address names; without one, that which the reader had open."""
+    if "draft" not in st.query_params and (last := state.last_opened()):
+        st.query_params["draft"] = last
+    return str(st.query_params.get("draft", ""))
+
+
 def _head(sitting: Sitting, draft: Draft) -> None:
     created = str(draft.provenance.get("created_at", ""))
     with st.container(key="head", horizontal=True, vertical_alignment="center", gap="small"):
@@ -65,6 +73,11 @@ def _head(sitting: Sitting, draft: Draft) -> None:
             + tables.study_line(draft, age_of_draft=when.ago(created, datetime.now(UTC)))
         )
         st.toggle("Read first", key="first", bind="query-params", help="Hides the draft until you have read the image.")
+        if st.button("Next study", key="next-study", icon=":material/skip_next:", shortcut="Shift+N"):
+            following = worklist.next_open(draft.draft_id)
+            if following:
+                st.switch_page(pages.review(), query_params={"draft": following})
+            st.switch_page(pages.worklist())
         st.page_link(
             pages.timeline(), label="Timeline", icon=":material/history:", query_params={"draft": draft.draft_id}
         )

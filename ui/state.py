@@ -98,6 +98,12 @@ def sitting(draft_id: str, person: Account) -> Sitting:
     return begun
 
 
+def last_opened() -> str:
+    """Return the draft that this session had open last; empty for none."""
+    held = st.session_state.get("sitting")
+    return held[0][0] if held else ""
+
+
 def earlier(draft: Draft) -> list[DraftSummary]:
     """Return the newest drafts of other studies of a draft's patient; none for an unknown patient."""
     if not draft.study.patient_key:

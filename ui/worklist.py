@@ -1,61 +1,117 @@
-"""The worklist: the drafts of the workspace with what their readers must look at; a click opens one."""
+"""The worklist: the drafts of the workspace, the urgent ones first, with what their readers must look at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from radrag.domain import Status
+from radrag.domain import ReportState, Status
 from radrag.errors import RadragError
-from ui import cards, pages, state, tables, when
+from radrag.reports.vocabulary import BY_NAME, Urgency
+from radrag.store.canonical import utc_now
+from ui import cards, pages, people, review_cards, state, tables, uploads, when
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
 
+    from radrag.store.people_values import Account
     from radrag.store.values import DraftSummary
 
-PAGE_SIZE = 200
+PAGE_SIZE = 1000
 ROW_HEIGHT = 38  # pixels
+WIDTHS = {"Urgent": 130, "Patient": 90, "Views": 90, "Status": 90, "Reader": 110, "Draft": 90}  # pixels
 
 # Of a lightness that reads on dark and on light ground.
-ATTENTION_COLOURS = {"Unsupported": "#d9772b", "Contradicted": "#e05252", "Omissions": "#9a78e8"}
+ATTENTION_COLOURS = {
+    "Urgent": "#e05252",
+    "Unsupported": "#d9772b",
+    "Contradicted": "#e05252",
+    "Omissions": "#9a78e8",
+}
 QUIET = "#7a8b9c"
 
 # What a filter counts, by the word on its button, which also stands in the address.
 FILTERS = {
     "All": "all",
+    "Urgent": "urgent",
     "Contradicted": Status.CONTRADICTED.value,
     "Unsupported": Status.UNSUPPORTED.value,
     "Omissions": "omissions",
 }
+STATES = ("Open", "Signed", "Any")
+
+URGENT = frozenset(name for name, label in BY_NAME.items() if label.urgency is Urgency.CRITICAL)
 
 
 def page() -> None:
-    """Show the drafts that the address's filters leave, newest first."""
+    """Show the drafts that the address's filters leave: urgent ones first, then the newest."""
+    person = people.current()
     st.html(cards.banner())
     try:
-        summaries, total = state.store().drafts(limit=PAGE_SIZE), state.store().count_drafts()
+        store = state.store()
+        summaries, total = store.drafts(limit=PAGE_SIZE, urgent=URGENT), store.count_drafts()
+        held = {draft_id: lease.who for draft_id, lease in store.leases(now=utc_now()).items()}
     except RadragError as error:
         st.html(cards.notice("The workspace cannot be opened", str(error), kind="error"))
         return
+    if people.may_decide(person):
+        uploads.progress()
     if not summaries:
         st.html(empty(str(state.settings().workspace)))
+        if people.may_decide(person):
+            uploads.show()
         return
-    find, show = _filters()
-    rows = [summary for summary in summaries if matches(summary, find, show)]
+    find, show, which, mine = _filters(person)
+    rows = [
+        summary
+        for summary in ordered(summaries)
+        if matches(summary, find, show, which) and (not mine or belongs_to(summary, person, held))
+    ]
     st.html(f'<p class="rr-kicker">{tally(len(rows), len(summaries), total)}</p>')
     if rows:
-        _table(rows)
+        _table(rows, held)
+
+
+def ordered(summaries: Sequence[DraftSummary]) -> list[DraftSummary]:
+    """Return drafts with those that wait for a reader and name an urgent finding first; else as they were."""
+    return sorted(summaries, key=lambda one: not (one.urgent and not signed(one)))
+
+
+def next_open(draft_id: str) -> str:
+    """Return the draft that a reader would open next: unsigned, not opened by others, this one's follower in the list.
+
+    Empty where none is left.
+    """
+    store = state.store()
+    held = store.leases(now=utc_now())
+    waiting = [
+        one.draft_id
+        for one in ordered(store.drafts(limit=PAGE_SIZE, status=ReportState.PRELIMINARY, urgent=URGENT))
+        if one.draft_id == draft_id or one.draft_id not in held
+    ]
+    here = waiting.index(draft_id) if draft_id in waiting else -1
+    others = [*waiting[here + 1 :], *waiting[: max(here, 0)]]
+    return others[0] if others else ""
+
+
+def signed(summary: DraftSummary) -> bool:
+    """Return whether a reader has signed."""
+    return summary.status in set(ReportState) and ReportState(summary.status).signed
+
+
+def belongs_to(summary: DraftSummary, person: Account, held: Mapping[str, str]) -> bool:
+    """Return whether a person acted on a draft last, or has it open."""
+    return person.name in (summary.reader, held.get(summary.draft_id))
 
 
 def empty(workspace: str) -> str:
     """Return what to run when there is no draft yet."""
     return (
         '<div class="rr-empty"><h2>No drafts yet</h2><p>Draft for the sample radiograph with <code>radrag demo</code>, '
-        "or for a file of yours with <code>radrag draft PATH --save</code>, then reload this page.</p>"
+        "or for files of yours with <code>radrag draft PATH --save</code>, or upload them here.</p>"
         f'<p class="rr-quiet">Workspace: {cards.text(workspace)}</p></div>'
     )
 
@@ -66,57 +122,78 @@ def tally(shown: int, loaded: int, total: int) -> str:
     return f"{shown} of {loaded} drafts{newest}"
 
 
-def _filters() -> tuple[str, str]:
+def _filters(person: Account) -> tuple[str, str, str, bool]:
     """Show the filters; their values live in the address, so that a filtered list can be bookmarked."""
     with st.container(horizontal=True, gap="medium", key="filters"):
-        find = st.text_input("Find", key="find", bind="query-params", placeholder="patient key or draft id", width=260)
+        find = st.text_input("Find", key="find", bind="query-params", placeholder="patient key or draft id", width=230)
         show = st.segmented_control("Show drafts with", list(FILTERS), key="show", bind="query-params", default="All")
-    return find.strip(), FILTERS[show or "All"]
+        which = st.segmented_control("Signature", STATES, key="state", bind="query-params", default="Open")
+        mine = st.toggle("Mine", key="mine", bind="query-params", help="Drafts that you acted on last, or have open.")
+        if people.may_decide(person):
+            uploads.show()
+    return find.strip(), FILTERS[show or "All"], which or "Open", mine
 
 
-def matches(summary: DraftSummary, find: str, show: str) -> bool:
+def matches(summary: DraftSummary, find: str, show: str, which: str = "Any") -> bool:
     """Return whether a draft passes the filters: ``find`` begins its patient key or draft id, in any case."""
     sought = find.lower()
     named = any(name.lower().startswith(sought) for name in (summary.patient_key, summary.draft_id))
-    counts = {**summary.sentences, "all": 1, "omissions": summary.omissions}
-    return named and counts.get(show, 0) > 0
+    counts = {**summary.sentences, "all": 1, "omissions": summary.omissions, "urgent": len(summary.urgent)}
+    return named and counts.get(show, 0) > 0 and (which == "Any" or signed(summary) == (which == "Signed"))
 
 
-def row(summary: DraftSummary) -> dict[str, Any]:
-    """Return a line of the worklist."""
+def row(summary: DraftSummary, held: Mapping[str, str]) -> dict[str, Any]:
+    """Return a line of the worklist.
+
+    Args:
+        held: draft id → who has it open.
+    """
     counts = {cards.STATUS_WORDS[status]: summary.sentences.get(status.value, 0) for status in Status}
+    holder = held.get(summary.draft_id)
     return {
+        "Urgent": ", ".join(summary.urgent),
         "Drafted": when.instant(summary.created_at),
         "Patient": tables.short_key(summary.patient_key),
         "Views": " ".join(view.value for view in summary.views),
         **counts,
         "Omissions": summary.omissions,
         "Warnings": summary.warnings,
-        "Status": summary.status.upper(),
+        "Status": in_words(summary),
+        "Reader": f"{holder} (open)" if holder else summary.reader,
         "Draft": summary.draft_id,
     }
 
 
-def styled(summaries: Sequence[DraftSummary]) -> Styler:
+def in_words(summary: DraftSummary) -> str:
+    """Return a draft's status: that nobody touched it yet is told apart from what somebody marked as preliminary."""
+    if summary.status not in set(ReportState):
+        return summary.status
+    found = ReportState(summary.status)
+    if found is ReportState.PRELIMINARY:
+        return "In review" if summary.reader else "New"
+    return review_cards.STATE_WORDS[found]
+
+
+def styled(summaries: Sequence[DraftSummary], held: Mapping[str, str]) -> Styler:
     """Return the worklist's lines; counts that ask for the reader's eye are bold, zeros are quiet."""
     import pandas as pd  # loaded by Streamlit already
 
     counts = [*cards.STATUS_WORDS.values(), "Omissions", "Warnings"]
-    table = pd.DataFrame([row(summary) for summary in summaries])
+    table = pd.DataFrame([row(summary, held) for summary in summaries])
 
-    def look(column: pd.Series[int]) -> list[str]:
+    def look(column: pd.Series[Any]) -> list[str]:
         colour = ATTENTION_COLOURS.get(str(column.name))
         strong = f"font-weight: 700; color: {colour}" if colour else ""
         return [strong if number else f"color: {QUIET}" for number in column]
 
-    return table.style.apply(look, subset=counts)
+    return table.style.apply(look, subset=["Urgent", *counts])
 
 
-def _table(summaries: Sequence[DraftSummary]) -> None:
+def _table(summaries: Sequence[DraftSummary], held: Mapping[str, str]) -> None:
     counts = [*cards.STATUS_WORDS.values(), "Omissions", "Warnings"]
     # One cell or the row's box: whatever the reader clicks opens the draft.
     event = st.dataframe(
-        styled(summaries),
+        styled(summaries, held),
         hide_index=True,
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
@@ -124,9 +201,9 @@ def _table(summaries: Sequence[DraftSummary]) -> None:
         row_height=ROW_HEIGHT,
         height=min(ROW_HEIGHT * len(summaries) + 37, 700),
         column_config={
-            "Drafted": st.column_config.DatetimeColumn("Drafted", format="distance", width="small"),
-            **{name: st.column_config.TextColumn(name, width="small") for name in ("Patient", "Views", "Draft")},
-            **{name: st.column_config.NumberColumn(name, width="small") for name in counts},
+            "Drafted": st.column_config.DatetimeColumn("Drafted", format="distance", width=110),
+            **{name: st.column_config.TextColumn(name, width=width) for name, width in WIDTHS.items()},
+            **{name: st.column_config.NumberColumn(name, width=96) for name in counts},
         },
     )
     chosen = [*event.selection.rows, *(cell[0] for cell in event.selection.cells)]

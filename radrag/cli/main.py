@@ -21,6 +21,7 @@ from radrag.errors import RadragError, UsageError
 COMMANDS = {
     "demo": "Draft the sample chest radiograph, offline, and show the evidence.",
     "draft": "Draft reports for DICOM files, folders, PNG or JPEG images.",
+    "batch": "Draft for whole archives: killed at any moment, resumed by the same command.",
     "embed": "Write vectors and image findings of images to a file.",
     "label": "List the findings that a report states, with exact offsets.",
     "verify": "Check a report, sentence by sentence, against evidence reports.",
