@@ -1,5 +1,7 @@
 """The viewer in a real browser: mouse, keys and fingers, grey by grey what numpy computes, and no other host asked."""
 
+import base64
+import io
 import os
 import signal
 import socket
@@ -14,13 +16,15 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import review_sample as sample
+from PIL import Image
 from support import missing
 
 from radrag.dicom.depth import load_depth
 from radrag.dicom.read import load_image
 from radrag.dicom.window import Window, window_table
+from radrag.store.repository import Store
+from radrag.store.values import CorpusInfo
 
-pytest_plugins = ["review_fixtures"]
 pytestmark = pytest.mark.browser
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -36,39 +40,27 @@ FLAGS = [
 ]
 SERVER = Path(__file__).with_name("viewer_server.py")
 START_SECONDS = 60
-# The canvas's greys, and whether every pixel is grey.
-READ = """canvas => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const grey = new Uint8Array(data.length / 4);
-  let coloured = 0;
-  for (let i = 0; i < grey.length; i++) {
-    grey[i] = data[4 * i];
-    coloured += data[4 * i] !== data[4 * i + 1] || data[4 * i] !== data[4 * i + 2];
-  }
-  return { width: canvas.width, height: canvas.height, coloured, grey: Array.from(grey) };
-}"""
 
 
-@pytest.fixture
-def serve(fill_workspace, sample_radiograph):
-    """Return a function that serves the page with so many viewers, and its address."""
+@pytest.fixture(scope="module")
+def url(tmp_path_factory, sample_radiograph):
+    """The page's address, of a server that all tests here share: they change nothing on it."""
+    folder = tmp_path_factory.mktemp("workspace")
     digest = load_image(sample_radiograph).image.pixel_sha256
-    fill_workspace(sample.draft(sample_radiograph, pixel_sha256=digest))
-    started = []
-
-    def start(viewers=1):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        root = str(SERVER.parents[2])
-        variables = {**os.environ, "VIEWERS": str(viewers), "PYTHONPATH": root}
-        started.append(subprocess.Popen([sys.executable, str(SERVER), str(port)], env=variables))
-        url = f"http://127.0.0.1:{port}"
-        wait_until_ready(url)
-        return url
-
-    yield start
-    for process in started:
+    corpus = CorpusInfo(name="demo", title="Demo", licence="CC0-1.0", restricted=False, source="test")
+    with Store.open(f"sqlite:///{folder / 'radrag.sqlite'}") as store:
+        store.add_cases([(case, []) for case in sample.cases()], corpus=corpus)
+        store.save_draft(sample.draft(sample_radiograph, pixel_sha256=digest))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    variables = {**os.environ, "RADRAG_WORKSPACE": str(folder), "PYTHONPATH": str(SERVER.parents[2])}
+    variables.pop("RADRAG_DATABASE_URL", None)
+    process = subprocess.Popen([sys.executable, str(SERVER), str(port)], env=variables)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
 
@@ -161,8 +153,10 @@ class Viewer:
         return int(words[1]), int(words[3]), float(words[5]) if len(words) > 5 else None
 
     def greys(self):
-        found = self.canvas.evaluate(READ)
-        return np.array(found["grey"], np.uint8).reshape(found["height"], found["width"]), found["coloured"]
+        """Return what is on the canvas, uint8, and how many of its pixels are coloured."""
+        picture = self.canvas.evaluate("canvas => canvas.toDataURL('image/png')")
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2]))).convert("RGB"))
+        return shown[..., 0], int((np.ptp(shown, axis=2) > 0).sum())
 
 
 def wanted(shown, size):
@@ -181,9 +175,9 @@ def inner(array):
 
 
 @pytest.mark.parametrize("browser", [1, 1.5], indirect=True)
-def test_at_100_percent_every_pixel_is_numpy_s(serve, browser, sample_radiograph):
+def test_at_100_percent_every_pixel_is_numpy_s(url, browser, sample_radiograph):
     depth = load_depth(sample_radiograph)
-    viewer = Viewer(opened(browser, serve()))
+    viewer = Viewer(opened(browser, url))
     viewer.press("o", "1")  # no boxes; 100 %
     viewer.deep()
     assert viewer.zoom() == 100
@@ -207,9 +201,9 @@ def test_at_100_percent_every_pixel_is_numpy_s(serve, browser, sample_radiograph
     check(window_table(depth.levels, Window(7000, 3001), inverse=True), "a window of the reader's own")
 
 
-def test_mouse_and_keys_zoom_move_window_invert_and_turn(serve, browser, sample_radiograph):
+def test_mouse_and_keys_zoom_move_window_invert_and_turn(url, browser, sample_radiograph):
     depth = load_depth(sample_radiograph)
-    page = opened(browser, serve())
+    page = opened(browser, url)
     viewer = Viewer(page)
     assert viewer.caption("depth") == "preview, 8 bits"
     assert not any("kind=full" in url for url in page.asked)
@@ -277,8 +271,8 @@ def test_mouse_and_keys_zoom_move_window_invert_and_turn(serve, browser, sample_
     assert hosts == {"127.0.0.1"}
 
 
-def test_a_rerun_a_focus_and_a_click_go_between_page_and_image_and_keep_the_view(serve, browser):
-    page = opened(browser, serve())
+def test_a_rerun_a_focus_and_a_click_go_between_page_and_image_and_keep_the_view(url, browser):
+    page = opened(browser, url)
     viewer = Viewer(page)
 
     # Place → sentence: a click into the box tells Python; a drag that begins there does not.
@@ -330,8 +324,8 @@ def test_a_rerun_a_focus_and_a_click_go_between_page_and_image_and_keep_the_view
     assert page.complaints == []
 
 
-def test_linked_images_zoom_and_window_together_only_while_the_reader_wants_it(serve, browser):
-    page = opened(browser, serve(viewers=2), size=(1920, 1080))
+def test_linked_images_zoom_and_window_together_only_while_the_reader_wants_it(url, browser):
+    page = opened(browser, f"{url}/?viewers=2", size=(1920, 1080))
     one, other = Viewer(page, 0), Viewer(page, 1)
     other.wait("zoom", "%")
     whole = other.zoom()
@@ -347,8 +341,8 @@ def test_linked_images_zoom_and_window_together_only_while_the_reader_wants_it(s
     assert one.zoom() > other.zoom()
 
 
-def test_two_fingers_zoom(serve, browser):
-    page = opened(browser, serve(), touch=True)
+def test_two_fingers_zoom(url, browser):
+    page = opened(browser, url, touch=True)
     viewer = Viewer(page)
     whole = viewer.zoom()
     session = page.context.new_cdp_session(page)
@@ -362,11 +356,11 @@ def test_two_fingers_zoom(serve, browser):
     for apart in (60, 80):
         fingers("touchMove", apart)
     fingers("touchEnd", 0)
-    viewer.wait("zoom", f"{2 * whole} %")
+    page.wait_for_timeout(300)
+    assert viewer.zoom() == pytest.approx(2 * whole, abs=2)
 
 
-def test_what_went_wrong_stands_where_the_image_would(serve, browser):
-    url = serve()
+def test_what_went_wrong_stands_where_the_image_would(url, browser):
     context = browser.new_context()
     page = context.new_page()
     message = "The image file is not where it was when the draft was made."
@@ -383,8 +377,8 @@ def test_what_went_wrong_stands_where_the_image_would(serve, browser):
     page.get_by_role("alert").filter(has_text="The server does not answer").wait_for()
 
 
-def test_every_tool_names_its_key_and_can_be_reached_without_a_mouse(serve, browser):
-    page = opened(browser, serve())
+def test_every_tool_names_its_key_and_can_be_reached_without_a_mouse(url, browser):
+    page = opened(browser, url)
     viewer = Viewer(page)
     buttons = viewer.root.get_by_role("button").all()
     keys = [button.get_attribute("aria-keyshortcuts") for button in buttons]

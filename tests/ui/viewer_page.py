@@ -1,7 +1,5 @@
 """A Streamlit page with one viewer, for the browser test: focus by buttons, an idle rerun, a heat map."""
 
-import os
-
 import numpy as np
 import streamlit as st
 
@@ -29,7 +27,7 @@ for label in ("Nothing", "Lung Lesion"):
         st.session_state["focus"] = label
 number = st.session_state["runs"] = st.session_state.get("runs", 0) + 1
 st.button("Rerun")
-columns = st.columns(int(os.environ.get("VIEWERS", "1")))
+columns = st.columns(int(st.query_params.get("viewers", "1")))
 for place, column in enumerate(columns):
     with column:
         clicked = viewer.radiograph(
