@@ -1,6 +1,12 @@
 """What the tests of batches share: jobs without studies, and folders of small films."""
 
+import contextlib
 import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
 
 from radrag.store.job_values import NewJob
 
@@ -9,3 +15,70 @@ def new_job(number, versions="v1"):
     """Return a job of a study that is not there."""
     key = hashlib.sha256(f"{number}{versions}".encode()).hexdigest()
     return NewJob(key, versions, {"paths": [f"{number}.dcm"]}, trace=key[:32])
+
+
+def write_film(path, *seed, modality="CR", body="CHEST"):
+    """Write a small chest film as DICOM: an altered copy of the sample radiograph, of its own patient."""
+    from altered_films import altered_film
+    from pydicom import dcmread
+    from pydicom.data import get_testdata_file
+    from pydicom.uid import generate_uid
+
+    pixels = altered_film(*seed)
+    dataset = dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False)))
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.PixelData = pixels.tobytes()
+    name = "-".join(map(str, seed))
+    dataset.PatientID, dataset.PatientName = f"patient {name}", "Doe^Jane"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID = (
+        generate_uid(entropy_srcs=[kind, name]) for kind in ("study", "series", "image")
+    )
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.Modality, dataset.BodyPartExamined = modality, body
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path)
+    return path
+
+
+def write_films(folder, count, first=0):
+    """Write small chest films, a study each; return the folder."""
+    for number in range(first, first + count):
+        write_film(folder / f"{number:05d}.dcm", number)
+    return folder
+
+
+# The command, in a process of its own
+
+START = """
+import sys
+from pathlib import Path
+from radrag.cli.batch import command
+from radrag.settings import load_settings
+sys.exit(command.main(args=sys.argv[2:], obj=load_settings(workspace=Path(sys.argv[1])), standalone_mode=False))
+"""
+
+
+def start_batch(workspace, *arguments):
+    """Start ``radrag batch`` in a session of its own, so that it can be killed with its workers."""
+    command = [sys.executable, "-c", START, str(workspace), *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, env=environment, text=True
+    )
+
+
+def kill(process):
+    """Kill a command with all its workers, and wait until none is left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+
+
+def what_was_drafted(lines):
+    """Return study → draft of a batch's file, without what differs from run to run."""
+    drafts = [json.loads(line) for line in lines.read_text().splitlines()]
+    for draft in drafts:
+        del draft["draft_id"], draft["provenance"]["created_at"]
+    found = {draft["study"]["study_instance_uid"]: draft for draft in drafts}
+    assert len(found) == len(drafts), "a study was drafted twice"
+    return found

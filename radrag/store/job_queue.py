@@ -145,6 +145,11 @@ class Jobs:
         with self._database.reading() as session:
             return jobs.status(session, batch)
 
+    def open_jobs(self, batch: str, versions: str) -> bool:
+        """Return whether a batch (or, unnamed, any) waits for jobs of some versions, or has them in work."""
+        with self._database.reading() as session:
+            return jobs.is_open(session, batch, versions)
+
     def batches(self) -> list[str]:
         """Return the names of all batches, in order of their first job."""
         with self._database.reading() as session:

@@ -111,7 +111,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """How many jobs a submission added, and how many were known by their key already."""
+    """How many jobs a submission added, and how many were known by their key already; refused files are neither."""
 
     added: int = 0
     known: int = 0

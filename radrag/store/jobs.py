@@ -38,15 +38,16 @@ def add(session: Session, batch: str, jobs: Sequence[NewJob], priority: int, now
     added = 0
     for part in chunks(keys):
         rows = [_row(by_key[key], priority, now) for key in part]
-        new = set(session.scalars(_unless_there(session, JobRow.__table__, ["key"]).returning(JobRow.id), rows))
-        added += len(new)
+        made = _unless_there(session, JobRow.__table__, ["key"]).returning(JobRow.id, JobRow.state)
+        new = {one.id: one.state for one in session.execute(made, rows)}
+        added += sum(state == JobState.WAITING for state in new.values())
         ids = session.scalars(select(JobRow.id).where(JobRow.key.in_(part))).all()
         asked = _unless_there(session, BatchJobRow.__table__, ["batch", "job_id"], {"dropped": False})
         session.execute(asked, [{"batch": batch, "job_id": one, "dropped": False} for one in ids])
-        mine = JobRow.id.in_(set(ids) - new)
+        mine = JobRow.id.in_(set(ids) - new.keys())
         session.execute(update(JobRow).where(mine, JobRow.state == JobState.CANCELLED).values(**AGAIN))
         session.execute(update(JobRow).where(mine, JobRow.priority > priority).values(priority=priority))
-    return Submitted(added, len(keys) - added)
+    return Submitted(added, sum(by_key[key].refused is None for key in keys) - added)
 
 
 def _row(job: NewJob, priority: int, now: str) -> dict[str, Any]:
@@ -240,6 +241,12 @@ def status(session: Session, batch: str) -> BatchStatus:
     troubled = coded.where(BatchJobRow.batch == batch, JobRow.error_code != "").group_by(JobRow.error_code)
     reasons = {code: int(count) for code, count in session.execute(troubled.order_by(JobRow.error_code))}
     return BatchStatus(batch, states, reasons)
+
+
+def is_open(session: Session, batch: str, versions: str) -> bool:
+    """Return whether a batch (or, unnamed, any) waits for jobs of some versions, or has them in work."""
+    ids = _of(batch, OPEN) if batch else select(JobRow.id).where(JobRow.state.in_(OPEN))
+    return session.scalar(ids.where(JobRow.versions == versions).limit(1)) is not None
 
 
 def batches(session: Session) -> list[str]:

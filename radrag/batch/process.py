@@ -1,0 +1,80 @@
+"""One worker in a process of its own: told to stop through a pipe, ends in order when whoever started it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from radrag.batch import alive
+from radrag.batch.values import Event, WorkerOptions
+from radrag.errors import RadragError
+
+if TYPE_CHECKING:
+    from radrag.settings import Settings
+
+BROKEN = 3
+"""Exit code of a worker that cannot start or go on, and has said why."""
+
+
+def work(settings: Settings, options: WorkerOptions, name: str, cores: int, pipe: Connection) -> None:
+    """Run a worker until there is nothing left to do, or until the pipe's other end says so or is gone.
+
+    Args:
+        name: from :func:`radrag.batch.worker.new_worker_name`.
+        cores: how many the worker may compute with.
+        pipe: events go out; anything that comes in, and its end, means stop.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores))
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides what it means
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
+    turn = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with turn, contextlib.suppress(OSError):  # nobody listens any more
+            pipe.send(event)
+
+    try:
+        import torch
+
+        torch.set_num_threads(cores)
+        _work(settings, options, name, tell=tell, stop=stop)
+    except RadragError as error:
+        tell(Event("broken", name, code=error.code, message=str(error)))
+        raise SystemExit(BROKEN) from None
+    tell(Event("ended", name))
+
+
+def _work(
+    settings: Settings, options: WorkerOptions, name: str, *, tell: Callable[[Event], None], stop: threading.Event
+) -> None:
+
+    from radrag.batch.versions import versions_of
+    from radrag.batch.worker import Worker
+    from radrag.workspace import Workspace
+
+    workspace = Workspace(settings)
+    lock = alive.announce(alive.folder_of(settings.workspace), name)
+    with workspace.store as store:
+        drafter = workspace.drafter
+        versions = versions_of(workspace)
+        remote = workspace.generator.card.remote
+        tell(Event("ready", name))
+        Worker(
+            name, store, drafter, versions=versions, salt=settings.salt(), remote=remote, options=options, tell=tell
+        ).run(stop)
+    if lock >= 0:
+        alive.forget(alive.folder_of(settings.workspace), name)
+        os.close(lock)
+
+
+def _listen(pipe: Connection, stop: threading.Event) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        pipe.recv()
+    stop.set()

@@ -1,0 +1,129 @@
+"""The queue of a workspace: studies go in, and how far they are can be asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radrag.batch.submission import MANIFESTS, jobs_of, read_manifest
+from radrag.batch.values import Submission, inbox_of
+from radrag.batch.versions import versions_of
+from radrag.dicom.views import view_in_name
+from radrag.disk import replacing
+from radrag.domain import View
+from radrag.errors import UsageError
+from radrag.store.job_values import BatchStatus, NewJob
+
+if TYPE_CHECKING:
+    from radrag.store.repository import Store
+    from radrag.workspace import Workspace
+
+PRIORITY = 100
+"""Of a batch; lower comes first. Someone who waits at a screen asks for less."""
+
+
+class Queue:
+    """Submits studies for drafting by whatever workers there are."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    @property
+    def store(self) -> Store:
+        """The database that holds the queue."""
+        return self._workspace.store
+
+    @cached_property
+    def versions(self) -> str:
+        """Hash of the parts that are to draft; read once."""
+        return versions_of(self._workspace)
+
+    def submit(
+        self,
+        paths: Sequence[Path],
+        *,
+        batch: str,
+        priority: int = PRIORITY,
+        indication: str = "",
+        limit: int | None = None,
+        progress: Callable[[Path], None] | None = None,
+    ) -> Submission:
+        """Let a batch ask for all studies in some files, folders and manifests.
+
+        A study that was submitted before with the same content, for the same parts, is not drafted again. What the
+        batch waits for of other parts (before an index was built anew, say) is let go.
+
+        Args:
+            paths: DICOM, PNG, JPEG; folders of them; and manifests (:func:`radrag.batch.submission.read_manifest`).
+            priority: lower comes first.
+            indication: the requester's free text, given to every study that a manifest says nothing of.
+            limit: studies and refused files that are submitted, the first ones found; None for all.
+            progress: called with each file before it is looked at.
+
+        Raises:
+            UsageError: the batch has no name, or a manifest cannot be read.
+            StoreError: the database cannot be reached.
+        """
+        if not batch.strip():
+            raise UsageError("A batch needs a name.")
+        refused = studies = 0
+        groups: dict[str, list[Path]] = {}
+        for path in paths:
+            manifest = path.is_file() and path.suffix.lower() in MANIFESTS
+            for about, named in (read_manifest(path) if manifest else {"": [path]}).items():
+                groups.setdefault(about or indication, []).extend(named)
+        known = {path: (size, changed, digest) for path, size, changed, digest in self._seen(batch)}
+        dropped = self.store.cancel_batch(batch, now=self.store.now(), but=self.versions)
+
+        def counted() -> Iterator[NewJob]:
+            nonlocal refused, studies
+            found = chain.from_iterable(
+                jobs_of(
+                    group,
+                    batch=batch,
+                    versions=self.versions,
+                    salt=self._workspace.settings.salt(),
+                    indication=about,
+                    known=known,
+                    progress=progress,
+                )
+                for about, group in groups.items()
+            )
+            for job in islice(found, limit):
+                refused, studies = refused + bool(job.refused), studies + (not job.refused)
+                yield job
+
+        written = self.store.add_jobs(batch, counted(), now=self.store.now(), priority=priority)
+        return Submission(batch, studies, written.added, refused, dropped)
+
+    def receive(self, name: str, content: bytes) -> Path:
+        """Copy an uploaded file into the workspace's inbox, under the hash of its content; return where it lies.
+
+        Args:
+            name: what it was called; only its ending, and a projection that it tells, are kept.
+        """
+        view, suffix = view_in_name(Path(name)), Path(name).suffix.lower()
+        told = "" if view is View.UNKNOWN else f"_{view.value.lower()}"
+        ending = suffix if suffix.removeprefix(".").isalnum() and len(suffix) <= 6 else ""
+        folder = inbox_of(self._workspace.settings.workspace)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{hashlib.sha256(content).hexdigest()}{told}{ending}"
+        if not path.exists():
+            with replacing(path) as part:
+                part.write_bytes(content)
+        return path
+
+    def status(self, batch: str) -> BatchStatus:
+        """Return how far a batch is."""
+        return self.store.batch_status(batch)
+
+    def _seen(self, batch: str) -> Iterator[tuple[str, int, int, str]]:
+        """Yield what is known of files that the batch asked for before."""
+        for job in self.store.iter_jobs(batch):
+            for file in job.source["files"]:
+                if len(file) == 4:
+                    yield tuple(file)

@@ -1,0 +1,333 @@
+"""A worker: takes jobs, drafts them stage by stage in threads, ends each with its draft or its reason.
+
+While one study is decoded, the one before is looked at, and the one before that written and checked. What waits
+between the stages is bounded by the number of jobs that a worker holds.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from radrag.batch.submission import paths_of
+from radrag.batch.values import Event, WorkerOptions
+from radrag.dicom.read import LoadedStudy, find_studies, load_study
+from radrag.errors import GenerationCode, GenerationError, RadragError, RestrictedData, StoreError, StudyRefused
+from radrag.store.job_values import Claim, JobState, Wanted
+
+if TYPE_CHECKING:
+    from radrag.domain import Draft
+    from radrag.drafting import Drafter, Seen
+    from radrag.store.repository import Store
+
+Result = TypeVar("Result")
+
+AHEAD = 2  # studies that wait decoded, so that no stage runs dry
+REMOTE_WRITERS = 4  # answers of a server that are waited for at the same time
+OUTAGE_SECONDS = 5.0  # between looks whether the database is back
+
+
+class Stop(Protocol):
+    """Says whether to stop; :class:`threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Hand:
+    """A job on its way through the stages."""
+
+    claim: Claim
+    study: LoadedStudy | None = None
+    seen: Seen | None = None
+    draft: Draft | None = None
+    ending: bool = False  # it is being ended in the store, where it may be gone from our hands already
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def new_worker_name() -> str:
+    """Return a name for a worker of this process; no other start of a process will have it."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class Worker:
+    """Drafts what the queue has, in this process.
+
+    Args:
+        name: unique, from :func:`new_worker_name`.
+        versions: the parts of ``drafter`` (:func:`radrag.batch.versions.versions_of`).
+        salt: secret for patient keys.
+        remote: whether the generator is a server, so that several answers can be waited for.
+        tell: called with each event, from any thread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        drafter: Drafter,
+        *,
+        versions: str,
+        salt: str,
+        remote: bool = False,
+        options: WorkerOptions | None = None,
+        tell: Callable[[Event], None] = lambda _: None,
+    ) -> None:
+        self.name = name
+        self._store = store
+        self._drafter = drafter
+        self._versions = versions
+        self._salt = salt
+        self._options = options or WorkerOptions()
+        self._tell = tell
+        decoders, writers = self._options.threads or 1, REMOTE_WRITERS if remote else 1
+        self._capacity = decoders + 1 + writers + AHEAD
+        self._stages: tuple[tuple[str, Callable[[Hand], None], ThreadPoolExecutor], ...] = (
+            ("decode", self._decode, ThreadPoolExecutor(decoders, "decode")),
+            ("look", self._look, ThreadPoolExecutor(1, "look")),
+            ("write", self._write, ThreadPoolExecutor(writers, "write")),
+            ("save", self._save, ThreadPoolExecutor(1, "save")),
+        )
+        self._hands: dict[int, Hand] = {}
+        self._changed = threading.Condition()
+        self._ended = threading.Event()
+        self._broken: StoreError | None = None
+
+    def run(self, stop: Stop) -> None:
+        """Work until there is nothing to do, or until told to stop; then finish what was begun.
+
+        Raises:
+            StoreError: the database was away for longer than the worker's patience.
+        """
+        heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        heart.start()
+        try:
+            while not stop.is_set() and self._broken is None:
+                taken = self._waited(self._take)
+                if taken or self._wait_for_room():
+                    continue
+                if not self._options.stay and self._waited(self._nothing_left):
+                    break
+                time.sleep(self._options.poll)
+            self._drain()
+        finally:
+            self._ended.set()
+            for _, _, pool in self._stages:
+                pool.shutdown(cancel_futures=True)
+            heart.join()
+        if self._broken is not None:
+            raise self._broken
+
+    def _take(self) -> int:
+        """Take as many jobs as there is room for; one that ended a worker before is taken alone."""
+        with self._changed:
+            held, suspect = len(self._hands), any(hand.claim.crashes for hand in self._hands.values())
+        if suspect or held >= self._capacity:
+            return 0
+        claims = self._claim(Wanted(self._capacity - held, self._options.batch, self._versions))
+        if not claims and not held:
+            claims = self._claim(Wanted(1, self._options.batch, self._versions, suspects=True))
+        for claim in claims:
+            hand = Hand(claim)
+            with self._changed:
+                self._hands[claim.job] = hand
+            self._enter(hand, 0)
+        return len(claims)
+
+    def _claim(self, wanted: Wanted) -> list[Claim]:
+        options = self._options
+        return self._store.claim_jobs(
+            self.name, wanted, now=self._store.now(), lease=options.lease, policy=options.policy
+        )
+
+    def _wait_for_room(self) -> bool:
+        """Wait until a job has left, or a poll has passed; False when no job is held."""
+        with self._changed:
+            held = len(self._hands)
+            if held:
+                self._changed.wait(self._options.poll)
+        return held > 0
+
+    def _nothing_left(self) -> bool:
+        return not self._store.open_jobs(self._options.batch, self._versions)
+
+    def _drain(self) -> None:
+        """Give back what was not begun, and wait for the rest."""
+        _, _, decoding = self._stages[0]
+        decoding.shutdown(wait=False, cancel_futures=True)
+        with self._changed:
+            while self._hands and self._broken is None:
+                self._changed.wait(self._options.poll)
+
+    # A job's way
+
+    def _enter(self, hand: Hand, number: int) -> None:
+        _, _, pool = self._stages[number]
+        future = pool.submit(self._step, hand, number)
+        future.add_done_callback(lambda done: self._left_out(done, hand))
+
+    def _left_out(self, future: Future[None], hand: Hand) -> None:
+        if future.cancelled():  # the worker drains, and this job was not begun
+            hand.ending = True
+            self._leave(hand, lambda: self._given_back(hand))
+
+    def _given_back(self, hand: Hand) -> Event:
+        given = self._store.give_back_job(hand.claim)
+        return self._event("given_back" if given else "lost", hand)
+
+    def _step(self, hand: Hand, number: int) -> None:
+        """Do one stage and hand over to the next; whatever goes wrong is the job's failure, not the worker's."""
+        name, stage, _ = self._stages[number]
+        if hand.claim.job not in self._hands:  # cancelled, or taken by another worker
+            return
+        started = time.perf_counter()
+        try:
+            self._waited(lambda: stage(hand))
+        except RadragError as error:
+            self._fail(hand, error.code, _reason(error), for_good=_for_good(error))
+        except Exception as error:  # noqa: BLE001 - the batch's edge: a fault in one study does not end the others
+            message = f"Internal error ({type(error).__name__}) in stage {name}. This is a fault of radrag."
+            self._fail(hand, "internal", message, for_good=False)
+        else:
+            hand.seconds[name] = time.perf_counter() - started
+            if number + 1 < len(self._stages):
+                self._enter(hand, number + 1)
+
+    def _decode(self, hand: Hand) -> None:
+        source = hand.claim.source
+        paths = paths_of(source)
+        studies, refusals = find_studies(paths, salt=self._salt, indication=source["indication"])
+        if not studies:
+            raise refusals[0]
+        study = load_study(studies[0])
+        if not study.images:
+            raise study.refusals[0]
+        expected = {digest for *_, digest in source["files"]}
+        if len(studies) > 1 or any(image.image.file_sha256 not in expected for image in study.images):
+            raise _Changed("A file was changed after it was submitted.", hint="Submit it again.")
+        hand.study = study
+
+    def _look(self, hand: Hand) -> None:
+        assert hand.study is not None
+        hand.seen = self._drafter.look(hand.study)
+
+    def _write(self, hand: Hand) -> None:
+        assert hand.study is not None
+        hand.draft = self._drafter.draft(hand.study, seen=hand.seen)
+        hand.study = hand.seen = None
+
+    def _save(self, hand: Hand) -> None:
+        draft = hand.draft
+        assert draft is not None
+        hand.ending = True
+        started = time.perf_counter()
+        kept = self._store.finish_job(hand.claim, draft, now=self._store.now())
+        hand.seconds["save"] = time.perf_counter() - started
+        line = ""
+        if kept and self._options.lines:
+            from radrag.export.draft_json import draft_to_json
+
+            line = draft_to_json(draft)
+        self._leave(hand, lambda: self._event("drafted" if kept else "lost", hand, draft_id=draft.draft_id, line=line))
+
+    def _fail(self, hand: Hand, code: str, message: str, *, for_good: bool) -> None:
+        def fail() -> Event:
+            state = self._store.fail_job(
+                hand.claim, code, message, now=self._store.now(), policy=self._options.policy, for_good=for_good
+            )
+            if state is None:
+                return self._event("lost", hand)
+            return self._event("parked" if state is JobState.PARKED else "failed", hand, code=code, message=message)
+
+        hand.ending = True
+        self._leave(hand, fail)
+
+    def _leave(self, hand: Hand, end: Callable[[], Event]) -> None:
+        """Let a job go: what ends it in the store, then the word of it."""
+        try:
+            event = self._waited(end)
+        except StoreError as error:
+            self._broken = self._broken or error
+            event = self._event("lost", hand)
+        with self._changed:
+            self._hands.pop(hand.claim.job, None)
+            self._changed.notify_all()
+        self._tell(event)
+
+    def _event(self, kind: str, hand: Hand, **told: str) -> Event:
+        seconds: Mapping[str, float] = dict(hand.seconds)
+        return Event(kind, self.name, hand.claim.job, hand.claim.trace, seconds=seconds, **told)
+
+    # Leases and outages
+
+    def _beat(self) -> None:
+        """Prolong the leases, and forget jobs that were cancelled or went to others."""
+        while not self._ended.wait(self._options.lease / 3):
+            try:
+                with self._changed:
+                    before = set(self._hands)
+                held = self._store.hold_jobs(self.name, now=self._store.now(), lease=self._options.lease)
+            except StoreError:  # whoever needs the database next waits for it, and says so
+                continue
+            with self._changed:
+                gone = [hand for job, hand in self._hands.items() if job in before - held and not hand.ending]
+                for hand in gone:
+                    self._hands.pop(hand.claim.job)
+                self._changed.notify_all()
+            for hand in gone:
+                self._tell(self._event("lost", hand))
+
+    def _waited(self, action: Callable[[], Result]) -> Result:
+        """Do something that needs the database; while that is away or has no room, wait and do it again.
+
+        Raises:
+            StoreError: the database works, so that the fault is the action's; or it was away for too long.
+        """
+        given_up = time.monotonic() + self._options.patience
+        while True:
+            try:
+                return action()
+            except StoreError as error:
+                if self._answers():
+                    raise
+                self._tell(Event("paused", self.name, code=error.code, message=str(error)))
+                while not self._answers():
+                    if time.monotonic() > given_up:
+                        raise
+                    time.sleep(OUTAGE_SECONDS)
+                self._tell(Event("resumed", self.name))
+
+    def _answers(self) -> bool:
+        """Whether the database takes a write."""
+        try:
+            self._store.hold_jobs(self.name, now=self._store.now(), lease=self._options.lease)
+        except StoreError:
+            return False
+        return True
+
+
+class _Changed(RadragError):
+    """A job's files are no longer those that were submitted."""
+
+    code = "file_changed"
+
+
+def _for_good(error: RadragError) -> bool:
+    """Whether another try would end the same."""
+    return isinstance(error, StudyRefused | RestrictedData | _Changed) or (
+        isinstance(error, GenerationError) and error.code == GenerationCode.PROMPT_TOO_LONG
+    )
+
+
+def _reason(error: RadragError) -> str:
+    """Return an error's words without the path, which a log or report may not hold."""
+    return f"{error.reason} {error.hint}".strip() if isinstance(error, StudyRefused) else str(error)

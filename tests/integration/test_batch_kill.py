@@ -1,0 +1,101 @@
+"""kill -9 at any moment of a batch: nothing is lost, nothing is there twice, and the drafts are those of a quiet run."""
+
+import json
+import random
+import signal
+import sqlite3
+import time
+
+import pytest
+from batch_support import kill, start_batch, what_was_drafted, write_films
+from small_workspaces import report, small_workspace
+
+STUDIES = 40
+KILLS = 5
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    return write_films(tmp_path_factory.mktemp("films"), STUDIES)
+
+
+@pytest.fixture(scope="module")
+def workspaces(tmp_path_factory):
+    """Two workspaces with the same few reports."""
+    folders = [tmp_path_factory.mktemp("workspace") for _ in range(2)]
+    findings = ("Left pleural effusion.", "Heart size is normal.", "No pneumothorax.", "Large right mass.")
+    for folder in folders:
+        cases = [
+            report(f"small:{n}", f"{text} The mediastinum is normal. Report {n}.") for n, text in enumerate(findings)
+        ]
+        small_workspace(folder, cases).store.close()
+        (folder / "patient_salt").write_text("the same")
+    return folders
+
+
+def done(workspace):
+    with sqlite3.connect(f"file:{workspace}/radrag.sqlite?mode=ro", uri=True) as database:
+        return database.execute("SELECT count(*) FROM jobs WHERE state = 'done'").fetchone()[0]
+
+
+@pytest.fixture(scope="module")
+def quiet(workspaces, films, tmp_path_factory):
+    """What a run that nobody disturbs drafts."""
+    out = tmp_path_factory.mktemp("quiet")
+    process = start_batch(workspaces[0], films, "--out", out, "--batch", "b", "--workers", "1")
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    drafted = what_was_drafted(out / "b.jsonl")
+    assert len(drafted) == STUDIES
+    return drafted
+
+
+@pytest.mark.timeout(600)
+def test_killed_at_random_moments_and_then_finished(quiet, workspaces, films, tmp_path):
+    workspace, chance = workspaces[1], random.Random(8)
+    command = (films, "--out", tmp_path, "--batch", "b", "--workers", "2")
+    seen = [0]
+    for number in range(KILLS):
+        process = start_batch(workspace, *command)
+        deadline = time.monotonic() + 90
+        goal = seen[-1] + chance.randint(0, 5)
+        while time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.01)
+            if number and done(workspace) >= goal or not number and time.monotonic() > deadline - 88:
+                break  # the first kill comes before anything is drafted
+        time.sleep(chance.random() / 5)
+        kill(process)
+        seen.append(done(workspace))
+    assert 0 < seen[-1] < STUDIES, "the kills tested nothing"
+
+    process = start_batch(workspace, *command, "--json")
+    out, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    status = json.loads(out)
+    assert (status["done"], status["total"]) == (STUDIES, STUDIES)
+    assert what_was_drafted(tmp_path / "b.jsonl") == quiet
+    with sqlite3.connect(workspace / "radrag.sqlite") as database:
+        assert database.execute("SELECT count(*), count(DISTINCT study_instance_uid) FROM drafts").fetchone() == (
+            STUDIES,
+            STUDIES,
+        )
+        assert database.execute("SELECT count(*) FROM audit_log WHERE what = 'draft.saved'").fetchone() == (STUDIES,)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.timeout(300)
+def test_told_to_stop_it_finishes_what_it_began_and_gives_back_the_rest(quiet, workspaces, films, tmp_path):
+    del quiet
+    command = (films, "--out", tmp_path, "--batch", "again", "--workers", "1", "--hits", "3")
+    process = start_batch(workspaces[0], *command)
+    deadline = time.monotonic() + 90
+    while done(workspaces[0]) < STUDIES + 3 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "same command again" in said
+    with sqlite3.connect(workspaces[0] / "radrag.sqlite") as database:
+        left = database.execute("SELECT state, crashes, failures, count(*) FROM jobs GROUP BY 1, 2, 3").fetchall()
+    assert {(state, crashes, failures) for state, crashes, failures, _ in left} == {("done", 0, 0), ("waiting", 0, 0)}
+    assert len(what_was_drafted(tmp_path / "again.jsonl")) == done(workspaces[0]) - STUDIES
