@@ -20,6 +20,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from radrag.errors import StoreError
 from radrag.people import accounts
@@ -115,6 +116,9 @@ class Gate:
             message.cancel()
             if not closed:
                 closed = True
+                to_login = ForwardMsg()  # so that nothing stays on the screen
+                to_login.auth_redirect.url = "/login?over"
+                await send({"type": "websocket.send", "bytes": to_login.SerializeToString()})
                 await send({"type": "websocket.close", "code": OVER})
             return {"type": "websocket.disconnect", "code": OVER}
 

@@ -32,6 +32,9 @@ POLICY = (
 STALE = "The page was open too long, or cookies are switched off. Try again."
 ELSEWHERE = "The form was sent from another page. Log in here."
 OUT = "You are logged out."
+OVER = "You were logged out: nothing was done for half an hour, twelve hours were over, or the account was changed."
+NOTES = {"out": OUT, "over": OVER}
+"""What the page says first, by the key in its address."""
 NO_ACCOUNT = (
     "There is no account yet. Whoever runs this server makes one in a terminal: <code>radrag users add NAME</code>"
 )
@@ -67,7 +70,8 @@ class LoginPages:
             return _page(f'<meta http-equiv="refresh" content="0;url={escape(_again(wanted))}">', "", self.theme)
         if await to_thread.run_sync(account_of, self.store, request.cookies.get(COOKIE, ""), True):
             return RedirectResponse(wanted, status_code=303)
-        return await self._form(request, wanted, note=OUT if "out" in request.query_params else "")
+        notes = [note for key, note in NOTES.items() if key in request.query_params]
+        return await self._form(request, wanted, note=notes[0] if notes else "")
 
     async def log_in(self, request: Request) -> Response:
         """Take name and password."""

@@ -6,9 +6,11 @@ told apart.
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from html import escape
+from urllib.parse import quote, urlencode, urlsplit
 
 import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from radrag.domain import Role
@@ -52,11 +54,18 @@ def token() -> str:
 
 
 def _say_over() -> None:
-    here = urlsplit(st.context.url or "/")
-    back = quote(f"{here.path}?{here.query}" if here.query else here.path, safe="")
+    """Send the browser to the log-in page and from there back here, and say so where it does not go."""
+    page = urlsplit(st.context.url or "/").path
+    query = urlencode([(name, value) for name in st.query_params for value in st.query_params.get_all(name)])
+    back = quote(f"{page}?{query}" if query else page, safe="")
+    address = f"/login?over&next={back}"
+    context = get_script_run_ctx()
+    if context is not None:
+        message = ForwardMsg()
+        message.auth_redirect.url = address
+        context.enqueue(message)
     st.html(
-        '<div class="rr-empty"><h2>You are logged out</h2><p>Nothing was done for half an hour, twelve hours are over, '
-        "or the account was changed. All decisions so far are kept.</p>"
-        f'<p><a href="/login?next={back}" target="_self">Log in again</a></p></div>'
+        '<div class="rr-empty"><h2>You are logged out</h2><p>All decisions so far are kept.</p>'
+        f'<p><a href="{escape(address)}" target="_self">Log in again</a></p></div>'
     )
     st.stop()
