@@ -157,9 +157,10 @@ def found_image(store: Store, draft_id: str, number: int, *, case: str = "") -> 
 
 
 def _cited_images(store: Store, draft_id: str, case: str) -> tuple[StudyImage, ...]:
+    from radrag.store.drafts import cited
+
     draft = store.draft(draft_id)
-    links = [link for part in (*draft.sentences, *draft.omissions) for link in part.links]
-    if case not in {one.case_id for one in (*draft.hits, *links)}:
+    if case not in cited(draft):
         raise Problem(404, "unknown", "The draft does not cite this case.")
     return store.case(case).images
 

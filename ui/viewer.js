@@ -243,9 +243,16 @@ class Viewer {
       heat: () => this.toggleHeat(!heat),
       measure: () => ((this.measuring = !this.measuring), (this.line = null), this.change({})),
       link: () => ((groups.get(this.link).on = !groups.get(this.link).on), tellGroup(this.link), this.change({})),
+      more: () => this.more(),
       reset: () => ((this.line = null), (this.measuring = false), this.change({ ...this.fresh(), focus: this.state.focus })),
     };
     tasks[task]();
+  }
+
+  /** A narrow viewer hides its minor tools until they are asked for; their keys work all the same. */
+  more() {
+    const open = this.find(".bar").classList.toggle("open");
+    this.find(".more").setAttribute("aria-expanded", String(open));
   }
 
   /** The page computes a heat map when it is first asked for, of the finding in focus or else the likeliest. */

@@ -19,21 +19,9 @@ import numpy.typing as npt
 import streamlit as st
 
 from radrag.domain import ImageFinding, StudyImage, View
-from ui.viewer_figure import CONFIG, DisplayImage, display_image, figure, thumbnail
+from ui.viewer_encoding import thumbnail
 
-__all__ = [
-    "CONFIG",
-    "Cell",
-    "DisplayImage",
-    "Layout",
-    "arrange",
-    "component_data",
-    "display_image",
-    "figure",
-    "pixels_url",
-    "radiograph",
-    "thumbnail",
-]
+__all__ = ["Cell", "Layout", "arrange", "component_data", "pixels_url", "radiograph", "thumbnail"]
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("viewer_values.js", "viewer_geometry.js", "viewer_drawing.js", "viewer.js", "viewer_input.js")

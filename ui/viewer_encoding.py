@@ -1,18 +1,21 @@
-"""One image as bytes for the browser: a small picture of the file's own window, and every value at full depth."""
+"""One image as bytes for the browser: a picture of the file's own window, every value at full depth, a thumbnail."""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import gzip
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radrag.dicom.depth import Depth
 from radrag.dicom.window import Window, window_between
+
+if TYPE_CHECKING:
+    from radrag.dicom.depth import Depth
 
 LONGEST_SIDE = 1400
 """Pixels of the preview's longest side: more than a 1920-pixel screen gives an image beside a draft."""
@@ -38,7 +41,7 @@ def preview(depth: Depth, *, longest: int = LONGEST_SIDE, most: int = PREVIEW_BY
         longest: of its sides at most, in pixels; small images are not enlarged.
         most: bytes.
     """
-    grey = _eight_bits(depth, longest)
+    grey = _eight_bits(depth.greys[depth.values], longest)
     if grey.size <= _LOSSLESS_PIXELS:
         picture = _encoded(grey, "PNG", compress_level=6)
         if len(picture) <= most:
@@ -110,15 +113,20 @@ def windows(depth: Depth) -> dict[str, Window]:
     return found
 
 
-def _eight_bits(depth: Depth, longest: int) -> npt.NDArray[np.uint8]:
-    """Return the image as shown, uint8, averaged down to ``longest`` pixels a side."""
-    rows, columns = depth.values.shape
+def thumbnail(pixels: npt.NDArray[np.float32], longest: int = 280) -> str:
+    """Return a small PNG data URI of a display image, float32 in [0, 1]."""
+    png = _encoded(_eight_bits(pixels, longest), "PNG", compress_level=6)
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _eight_bits(greys: npt.NDArray[np.float32], longest: int) -> npt.NDArray[np.uint8]:
+    """Return greys in [0, 1] as uint8, averaged down to ``longest`` pixels a side."""
+    rows, columns = greys.shape
     shrink = longest / max(rows, columns)
-    greys = depth.greys[depth.values]
     if shrink < 1:
         size = (max(1, round(columns * shrink)), max(1, round(rows * shrink)))
         greys = np.asarray(Image.fromarray(greys).resize(size, Image.Resampling.BOX))
-    return np.floor(greys * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return np.asarray(np.floor(greys * np.float32(255) + np.float32(0.5)), dtype=np.uint8)
 
 
 def _encoded(grey: npt.NDArray[np.uint8], kind: str, **how: Any) -> bytes:

@@ -1,5 +1,6 @@
 """What the browser gets: a small picture of the file's window, and every value without loss."""
 
+import base64
 import gzip
 import io
 
@@ -101,3 +102,13 @@ def test_the_preview_is_the_display_image(sample_radiograph):
     whole = Image.fromarray(load_image(sample_radiograph).pixels)
     wanted = np.asarray(whole.resize(shown.shape[::-1], Image.Resampling.BOX)) * 255
     assert np.abs(shown - wanted).mean() < 1
+
+
+def test_a_thumbnail_is_small_and_averages():
+    checks = np.kron(np.array([[0.0, 1.0], [1.0, 0.0]], np.float32), np.ones((400, 300), np.float32))
+    head, _, body = encoding.thumbnail(checks, longest=80).partition(",")
+    assert head == "data:image/png;base64"
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(body))))
+    assert shown.shape == (80, 60)
+    assert sorted(np.unique(shown)) == [0, 255]
+    assert encoding.thumbnail(np.full((2, 2), 0.5, np.float32)) != encoding.thumbnail(np.ones((2, 2), np.float32))
