@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         seed: seed of everything random.
         institution: name of the hospital or practice, as exported reports name their sender.
         department: name of its department.
+        paper: size of the pages that reports are printed on.
+        patient_system: URI of the numbering that patient ids belong to, for FHIR; empty when there is none.
+        wado_url: base address of the DICOMweb server that shows images, for links in exported reports.
     """
 
     model_config = SettingsConfigDict(env_prefix="RADRAG_", extra="forbid", frozen=True)
@@ -70,6 +73,9 @@ class Settings(BaseSettings):
     seed: int = 0
     institution: str = Field(default="", max_length=64)  # DICOM LO holds no more (PS3.5 table 6.2-1)
     department: str = Field(default="", max_length=64)
+    paper: Literal["A4", "Letter"] = "A4"
+    patient_system: str = Field(default="", pattern=r"^(\S+:\S+)?$")
+    wado_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
 
     @classmethod
     def settings_customise_sources(

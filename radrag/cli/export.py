@@ -121,7 +121,13 @@ def _outgoing(
         )
     identity = nobody(study) if without_identity else read_identity(study, salt=workspace.settings.salt())
     settings = workspace.settings
-    sender = Sender(settings.institution if institution is None else institution, settings.department)
+    sender = Sender(
+        institution=settings.institution if institution is None else institution,
+        department=settings.department,
+        paper=settings.paper,
+        patient_system=settings.patient_system,
+        wado_url=settings.wado_url,
+    )
     return Outgoing.of(report, identity, sender, restricted=restricted)
 
 

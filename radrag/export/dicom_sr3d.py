@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydicom.uid import Comprehensive3DSRStorage
 
-from radrag.domain import Box, ImageFinding, Polarity
+from radrag.domain import Box, ImageFinding
 from radrag.errors import ExportCode, ExportError
 from radrag.export.codes import CHEST_RADIOGRAPH, Coded, finding_code
 from radrag.export.dicom_document import add_evidence, add_state, document, image_of, to_bytes
@@ -26,7 +27,7 @@ def report_to_sr3d(outgoing: Outgoing) -> bytes:
         ExportError: ``no_images``: the images are no DICOM files at hand; ``no_regions``: no finding has a place.
         MissingDependency: highdicom is not installed.
     """
-    placed = placed_findings(outgoing)
+    placed = _placed(outgoing)
     made = document(outgoing, kind=KIND, sop_class_uid=Comprehensive3DSRStorage, modality="SR", series_number=9902)
     made.ReferencedPerformedProcedureStepSequence = []
     made.PerformedProcedureCodeSequence = []
@@ -36,33 +37,17 @@ def report_to_sr3d(outgoing: Outgoing) -> bytes:
     return to_bytes(made)
 
 
-def placed_findings(outgoing: Outgoing) -> list[tuple[ImageFinding, Box]]:
-    """Return the findings to be placed, with their boxes.
-
-    Raises:
-        ExportError: as for :func:`report_to_sr3d`.
-    """
+def _placed(outgoing: Outgoing) -> Sequence[tuple[ImageFinding, Box]]:
     if image_of(outgoing, 0) is None:
         raise ExportError(
             ExportCode.NO_IMAGES, "The study's first image is no DICOM file at hand, so nothing can be placed on it."
         )
-    stated = {
-        finding.label
-        for sentence in outgoing.report.sentences
-        for finding in sentence.findings
-        if finding.polarity is not Polarity.NEGATIVE
-    }
-    found = [
-        (one, one.region)
-        for one in outgoing.draft.image_findings
-        if one.region is not None and one.positive and (not outgoing.signed or one.label in stated)
-    ]
-    if not found:
+    if not outgoing.placed:
         raise ExportError(ExportCode.NO_REGIONS, "No finding of this report has a place on an image.")
-    return found
+    return outgoing.placed
 
 
-def _measurement_report(outgoing: Outgoing, placed: list[tuple[ImageFinding, Box]]) -> Any:
+def _measurement_report(outgoing: Outgoing, placed: Sequence[tuple[ImageFinding, Box]]) -> Any:
     """Return the root container."""
     sr = require("highdicom.sr", extra="standards")
     groups = [_group(sr, outgoing, finding, box) for finding, box in placed]
@@ -90,7 +75,7 @@ def _group(sr: Any, outgoing: Outgoing, finding: ImageFinding, box: Box) -> Any:
     import numpy as np
 
     image = image_of(outgoing, 0)
-    if image is None:  # placed_findings has seen to it
+    if image is None:  # _placed has seen to it
         raise ExportError(ExportCode.NO_IMAGES, "The image of the finding is missing.")
     x0, y0, x1, y1 = box
     # Columns and rows from the corner of the first pixel (PS3.3 C.18.6.1.1), as our boxes are.

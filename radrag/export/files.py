@@ -52,6 +52,12 @@ def _dicom_pdf(outgoing: Outgoing) -> bytes:
     return report_to_dicom_pdf(outgoing)
 
 
+def _fhir(outgoing: Outgoing) -> bytes:
+    from radrag.export.fhir import report_to_fhir
+
+    return report_to_fhir(outgoing)
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form that a report can be given.
@@ -71,6 +77,7 @@ FORMS: Mapping[str, Form] = {
     "sr": Form(".sr.dcm", _sr),
     "sr3d": Form(".sr3d.dcm", _sr3d),
     "dicompdf": Form(".pdf.dcm", _dicom_pdf),
+    "fhir": Form(".fhir.json", _fhir),
 }
 """Name → form. Heavy packages are imported when a form is first written."""
 

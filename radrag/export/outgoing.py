@@ -13,16 +13,20 @@ from typing import Any, Literal, Self, TypeVar
 
 from radrag.domain import (
     Acknowledgement,
+    Box,
     Draft,
     DraftSentence,
     EvidenceLink,
+    ImageFinding,
     Omission,
+    Polarity,
     Report,
     ReportState,
     Signature,
     Status,
 )
 from radrag.export.identity import Identity
+from radrag.export.pictures import Picture, pictures
 from radrag.reports.sentences import split_sentences
 
 WITHHELD = "[not quoted: the terms of its corpus forbid passing it on]"
@@ -41,11 +45,15 @@ class Sender:
         institution: name of the hospital or practice; empty when not told.
         department: name of the department; empty when not told.
         paper: size of the pages that it prints on.
+        patient_system: URI of the numbering that patient ids belong to; empty when not told.
+        wado_url: base address of the DICOMweb server that shows the study's images; empty when not told.
     """
 
     institution: str = ""
     department: str = ""
     paper: Literal["A4", "Letter"] = "A4"
+    patient_system: str = ""
+    wado_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +188,26 @@ class Outgoing:
         parts = [(part, _named(made.get(part))) for part in ("encoder", "generator", "index")]
         return Algorithm("radrag", str(made.get("radrag") or "unknown"), tuple(one for one in parts if one[1]))
 
+    @property
+    def placed(self) -> tuple[tuple[ImageFinding, Box], ...]:
+        """What the encoder found and placed on the first image; once signed, only what the report states too."""
+        stated = {
+            finding.label
+            for sentence in self.report.sentences
+            for finding in sentence.findings
+            if finding.polarity is not Polarity.NEGATIVE
+        }
+        return tuple(
+            (one, one.region)
+            for one in self.draft.image_findings
+            if one.region is not None and one.positive and (not self.signed or one.label in stated)
+        )
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The study's images, small, with the places of what was found."""
+        return pictures(self.draft.study, tuple((one.label, box) for one, box in self.placed))
+
     @cached_property
     def pdf(self) -> bytes:
         """The report as PDF, which several forms carry.
@@ -199,7 +227,7 @@ class Outgoing:
             version: of the report; the present one when None.
         """
         number = self.report.version if version is None else version
-        return uid_of("report", self.draft.draft_id, kind, number, self.identity.known, self.sender)
+        return uid_of("report", self.draft.draft_id, kind, number, self.identity.known, self.sender.institution)
 
 
 def uid_of(*parts: object) -> str:

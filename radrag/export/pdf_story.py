@@ -15,7 +15,7 @@ from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph,
 from radrag.domain import DraftSentence, Status
 from radrag.export.fonts import BOLD, ITALIC, REGULAR, settable
 from radrag.export.outgoing import Outgoing, moment
-from radrag.export.pictures import Picture, pictures
+from radrag.export.pictures import Picture
 from radrag.export.wording import (
     RELATIONS,
     TITLE,
@@ -123,9 +123,7 @@ def _marks(outgoing: Outgoing, sentence: DraftSentence) -> str:
 
 
 def _images(outgoing: Outgoing, width: float) -> list[Flowable]:
-    study = outgoing.draft.study
-    places = tuple((one.label, one.region) for one in outgoing.draft.image_findings if one.positive and one.region)
-    shown = pictures(study, places)
+    shown = outgoing.pictures
     if not shown:
         return []
     found: list[Flowable] = []
