@@ -22,7 +22,8 @@ from radrag.domain import (
     Side,
     Status,
 )
-from ui import cards
+from radrag.review.values import Decision, Item
+from ui import cards, review_cards
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 
@@ -49,7 +50,13 @@ def test_no_text_of_others_becomes_markup(text):
     finding = Finding(text, location=text)
     sentence = DraftSentence(text, text, Status.PARTIAL, (finding,), (link,), (text,))
     pieces = [
-        lambda t, s, f, h: cards.sentence_card(1, s, focused=True),
+        lambda t, s, f, h: review_cards.item_card(1, Item(t, t, t, s), focused=True, reasons={}),
+        lambda t, s, f, h: review_cards.item_card(
+            1, Item(t, t, t, s, Decision.REJECTED, reason=t, note=t or "x"), focused=True, reasons={t: t}
+        ),
+        lambda t, s, f, h: review_cards.preview_card(s),
+        lambda t, s, f, h: review_cards.obstacles([t]),
+        lambda t, s, f, h: review_cards.context(t or "x", {t: t}),
         lambda t, s, f, h: cards.focus_card(t, s),
         lambda t, s, f, h: cards.evidence_card(s.links[0], corpus=t, section_text=t, hit=h, picture=t),
         lambda t, s, f, h: cards.evidence_card(s.links[0], corpus=t, section_text=None, hit=None, picture=""),
@@ -173,9 +180,9 @@ def test_findings_read_as_a_radiologist_says_them(finding, words):
 
 
 def test_the_focused_row_is_announced_and_others_are_not():
-    sentence = sample.draft().sentences[0]
-    assert 'aria-current="true"' in cards.sentence_card(1, sentence, focused=True)
-    assert "aria-current" not in cards.sentence_card(1, sentence, focused=False)
+    item = Item("d0", "findings", "Clear.", sample.draft().sentences[0])
+    assert 'aria-current="true"' in review_cards.item_card(1, item, focused=True, reasons={})
+    assert "aria-current" not in review_cards.item_card(1, item, focused=False, reasons={})
 
 
 def test_no_warnings_take_no_room():
@@ -184,8 +191,13 @@ def test_no_warnings_take_no_room():
 
 def test_markup_in_a_report_is_shown_as_letters():
     sentence = DraftSentence("findings", MARKUP, Status.UNSUPPORTED)
-    html = cards.sentence_card(1, sentence, focused=False)
+    html = review_cards.item_card(1, Item("d0", "findings", MARKUP, sentence), focused=False, reasons={})
     assert "<script" not in html
     assert "<img" not in html
     assert MARKUP in unescape(html)
     assert cards.text(MARKUP) in html
+
+
+def test_changed_words_are_told_from_kept_ones():
+    html = review_cards.word_diff("There is no effusion.", "There is a small effusion.")
+    assert html == "There is <del>no</del><ins>a small</ins> effusion."
