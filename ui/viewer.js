@@ -57,6 +57,7 @@ class Viewer {
     this.canvas.setAttribute("aria-label", `${data.alt}. Each button of the toolbar names its key; arrows move the image.`);
     this.canvas.textContent = data.alt;
     this.find(".name").textContent = data.name;
+    this.find(".note").textContent = data.note;
     this.join(data.link);
     if (other) this.open();
     else if (this.head) this.arrange();
@@ -255,7 +256,7 @@ class Viewer {
     this.find(".more").setAttribute("aria-expanded", String(open));
   }
 
-  /** The page computes a heat map when it is first asked for, of the finding in focus or else the likeliest. */
+  /** The page computes a heat map when it is first asked for, of the finding in focus, or else of the likeliest, which comes first. */
   toggleHeat(on) {
     const label = this.state.focus || this.findings[0]?.label;
     if (on && label && this.data.heat?.label !== label) this.tell("heat", label);

@@ -108,6 +108,7 @@ def component_data(
     focus: str = "",
     heat: tuple[str, npt.NDArray[np.float32]] | None = None,
     heat_possible: bool = False,
+    note: str = "",
     link: str = "",
     height: str = HEIGHT,
 ) -> dict[str, Any]:
@@ -120,12 +121,13 @@ def component_data(
         "alt": f"Radiograph, {named}",
         "findings": [
             {"label": one.label, "probability": one.probability, "box": list(one.region)}
-            for one in findings
+            for one in sorted(findings, key=lambda one: -one.probability)
             if one.region is not None and math.isfinite(one.probability)
         ],
         "focus": focus,
         "heat": _heat(*heat) if heat is not None else None,
         "heat_possible": heat_possible,
+        "note": note,
         "link": link,
         "height": height,
     }
@@ -173,6 +175,7 @@ def radiograph(
         focus=focus,
         heat=None if found is None else (label, found),
         heat_possible=heat_map is not None,
+        note=f"No heat map of {label} for this image" if label and found is None else "",
         link=link,
         height=height,
     )

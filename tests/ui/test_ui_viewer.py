@@ -61,12 +61,16 @@ def test_an_address_cannot_lead_out_of_its_route():
 
 def test_only_findings_with_a_place_become_boxes():
     findings = [
-        ImageFinding("Edema", 0.9, 0.5, region=(1.0, 2.0, 3.0, 4.0)),
+        ImageFinding("Mass", 0.6, 0.5, region=(1.0, 2.0, 3.0, 4.0)),
+        ImageFinding("Edema", 0.9, 0.5, region=(5.0, 6.0, 7.0, 8.0)),
         ImageFinding("Fracture", 0.9, 0.5),
-        ImageFinding("Mass", float("nan"), 0.5, trained=False, region=(1.0, 2.0, 3.0, 4.0)),
+        ImageFinding("Nodule", float("nan"), 0.5, trained=False, region=(1.0, 2.0, 3.0, 4.0)),
     ]
     told = viewer.component_data(PA, "/pixels/d/0", findings=findings)
-    assert told["findings"] == [{"label": "Edema", "probability": 0.9, "box": [1.0, 2.0, 3.0, 4.0]}]
+    assert told["findings"] == [  # the likeliest first
+        {"label": "Edema", "probability": 0.9, "box": [5.0, 6.0, 7.0, 8.0]},
+        {"label": "Mass", "probability": 0.6, "box": [1.0, 2.0, 3.0, 4.0]},
+    ]
     json.dumps(told, allow_nan=False)
 
 
