@@ -58,6 +58,12 @@ def _fhir(outgoing: Outgoing) -> bytes:
     return report_to_fhir(outgoing)
 
 
+def _hl7(outgoing: Outgoing) -> bytes:
+    from radrag.export.hl7 import report_to_hl7
+
+    return report_to_hl7(outgoing)
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form that a report can be given.
@@ -78,6 +84,7 @@ FORMS: Mapping[str, Form] = {
     "sr3d": Form(".sr3d.dcm", _sr3d),
     "dicompdf": Form(".pdf.dcm", _dicom_pdf),
     "fhir": Form(".fhir.json", _fhir),
+    "hl7": Form(".hl7", _hl7),
 }
 """Name → form. Heavy packages are imported when a form is first written."""
 
