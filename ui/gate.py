@@ -21,6 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from radrag.errors import StoreError
 from radrag.people import accounts
@@ -39,9 +40,12 @@ if TYPE_CHECKING:
 COOKIE = "radrag_login"
 OPEN = frozenset({"/login", "/login/style.css", "/login/icon.svg", "/logout", "/_stcore/health"})
 """The only paths that a stranger gets, as they stand."""
+ORGANISATION = frozenset({"/login/organisation", "/auth/login", "/oauth2callback"})
+"""What the way to the organisation's provider and back needs besides (ui/organisation.py)."""
 STREAMLITS = ("/_stcore/", "/static/", "/media/", "/component/")  # asked for by its page, not by the person
 ACCOUNT = "radrag.account"  # key of the ASGI scope under which routes find who asks
 NEXT_LIFE = "radrag.next_life"  # when the next sign of life on a socket is worth a look at the database
+NO_DATABASE = "The database does not answer. Try again, or run: radrag doctor"
 OVER = 4401  # close code of a socket whose log-in is over: 4000 to 4999 are the application's (RFC 6455, 7.4.2)
 SECONDS_BETWEEN_LOOKS = 45.0  # at the log-in behind an open socket; the page itself looks oftener (ui/people.py)
 
@@ -52,14 +56,21 @@ class Gate:
     Args:
         hosts: names by which browsers may call the server; a page elsewhere that makes its own name point here is
             refused. Empty allows all.
+        organisation: whether people may log in with their organisation's provider; then its paths are open too.
     """
 
     def __init__(
-        self, app: ASGIApp, store: Store, hosts: frozenset[str], seconds_between_looks: float = SECONDS_BETWEEN_LOOKS
+        self,
+        app: ASGIApp,
+        store: Store,
+        hosts: frozenset[str],
+        organisation: Callable[[], bool] = lambda: False,
+        seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
     ) -> None:
         self.app = app
         self.store = store
         self.hosts = hosts
+        self.organisation = organisation
         self.seconds_between_looks = seconds_between_looks
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -76,15 +87,20 @@ class Gate:
             refused: Response = PlainTextResponse("radrag does not answer to this name; see --name.", status_code=421)
             return await refused(scope, receive, send)
         path = scope["path"]
-        if path in OPEN:
+        if path in OPEN or (path in ORGANISATION and self.organisation()):
             return await self.app(scope, receive, send)
         try:
             account = await self._account(scope, seen=not path.startswith(STREAMLITS))
         except StoreError:
-            refused = PlainTextResponse("The database does not answer. Try again, or run: radrag doctor", 503)
+            refused = PlainTextResponse(NO_DATABASE, status_code=503)
             return await refused(scope, receive, send)
         if account is None:
-            refused = _to_login(scope) if _is_page(scope) else PlainTextResponse("Log in first.", status_code=401)
+            if not _is_page(scope):
+                refused = PlainTextResponse("Log in first.", status_code=401)
+            elif USER_COOKIE_NAME in HTTPConnection(scope).cookies and self.organisation():
+                refused = RedirectResponse("/login/organisation", status_code=303)  # back from the provider
+            else:
+                refused = _to_login(scope)
             return await refused(scope, receive, send)
         scope[ACCOUNT] = account
         return await self.app(scope, receive, send)

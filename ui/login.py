@@ -18,6 +18,8 @@ from ui import gate
 from ui.gate import COOKIE, account_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from radrag.people.accounts import Pass
@@ -45,11 +47,13 @@ class LoginPages:
 
     Args:
         theme: "dark" or "light".
+        organisation: whether people may also log in with their organisation's provider.
     """
 
-    def __init__(self, store: Store, theme: str) -> None:
+    def __init__(self, store: Store, theme: str, organisation: Callable[[], bool] = lambda: False) -> None:
         self.store = store
         self.theme = theme
+        self.organisation = organisation
 
     def routes(self) -> list[Route]:
         """Return the routes; they come before Streamlit's."""
@@ -67,32 +71,31 @@ class LoginPages:
         if request.headers.get("sec-fetch-site") == "cross-site":
             # A link on another site (a worklist, an e-mail) brings no Strict cookie along; asked again by this page,
             # the browser sends it, and whoever is logged in goes straight on.
-            return _page(f'<meta http-equiv="refresh" content="0;url={escape(_again(wanted))}">', "", self.theme)
+            return go_on(f"/login?next={quote(wanted, safe='')}", self.theme)
         if await to_thread.run_sync(account_of, self.store, request.cookies.get(COOKIE, ""), True):
             return RedirectResponse(wanted, status_code=303)
         notes = [note for key, note in NOTES.items() if key in request.query_params]
-        return await self._form(request, wanted, note=notes[0] if notes else "")
+        return await self.show(request, wanted, note=notes[0] if notes else "")
 
     async def log_in(self, request: Request) -> Response:
         """Take name and password."""
         fields = await _fields(request)
         wanted = local(fields.get("next", ""))
         if not same_origin(request):
-            return await self._form(request, wanted, error=ELSEWHERE, status=403)
+            return await self.show(request, wanted, error=ELSEWHERE, status=403)
         token = request.cookies.get(FORM_COOKIE, "")
         if not token or not secrets.compare_digest(token.encode(), fields.get("form", "").encode()):
-            return await self._form(request, wanted, error=STALE, status=403)
+            return await self.show(request, wanted, error=STALE, status=403)
         name, origin = fields.get("name", ""), request.client.host if request.client else ""
         passed = await to_thread.run_sync(self._try, name, fields.get("password", ""), origin)
         if passed is None:
-            return await self._form(request, wanted, name=name, error=accounts.REFUSED, status=401)
-        return await self.let_in(request, passed, wanted)
+            return await self.show(request, wanted, name=name, error=accounts.REFUSED, status=401)
+        return await self.let_in(request, passed, RedirectResponse(wanted, status_code=303))
 
-    async def let_in(self, request: Request, passed: Pass, wanted: str) -> Response:
-        """Give the browser its log-in, and end the one that it had."""
+    async def let_in(self, request: Request, passed: Pass, response: Response) -> Response:
+        """Give the browser its log-in with ``response``, and end the one that it had."""
         if before := request.cookies.get(COOKIE, ""):
             await to_thread.run_sync(accounts.log_out, self.store, before)
-        response = RedirectResponse(wanted, status_code=303)
         # Until the browser closes: on a shared workstation nothing stays behind.
         response.set_cookie(COOKIE, passed.token, httponly=True, samesite="strict", secure=_secure(request))
         response.delete_cookie(FORM_COOKIE, path="/login", httponly=True, samesite="strict")
@@ -110,9 +113,10 @@ class LoginPages:
     def _try(self, name: str, password: str, origin: str) -> Pass | None:
         return accounts.log_in(self.store, name, password, now=gate.now(), origin=origin)
 
-    async def _form(
+    async def show(
         self, request: Request, wanted: str, *, name: str = "", note: str = "", error: str = "", status: int = 200
     ) -> Response:
+        """Show the form; ``note`` and ``error`` are HTML."""
         nobody = not await to_thread.run_sync(self.store.accounts)
         token = request.cookies.get(FORM_COOKIE, "")
         fresh = token if re.fullmatch(r"[\w-]{43}", token) else secrets.token_urlsafe(32)
@@ -124,6 +128,7 @@ class LoginPages:
             password_focus=" autofocus" if name else "",
             next=escape(wanted),
             token=fresh,
+            organisation=ORGANISATION.format(next=quote(wanted, safe="")) if self.organisation() else "",
         )
         response = _page("", body, self.theme, status)
         response.set_cookie(
@@ -140,7 +145,10 @@ FORM = """{message}<form method="post" action="/login">
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required{password_focus}>
 <button type="submit">Log in</button>
-</form>"""
+</form>{organisation}"""
+
+ORGANISATION = """
+<a class="rr-button" href="/login/organisation?next={next}">Log in with your organisation</a>"""
 
 PAGE = """<!DOCTYPE html>
 <html lang="en" class="rr-{theme}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -158,6 +166,11 @@ def local(wanted: str) -> str:
         r"/(?![/\\])[!-\[\]-~]*", wanted
     )  # no backslash, blank or control character: browsers mend those
     return wanted if plain and not re.match(r"/log(in|out)(?![\w.-])", wanted) else "/"
+
+
+def go_on(wanted: str, theme: str) -> Response:
+    """Return a page that leads on by itself: the browser then sends Strict cookies, as it came from here."""
+    return _page(f'<meta http-equiv="refresh" content="0;url={escape(wanted)}">', "", theme)
 
 
 def same_origin(request: Request) -> bool:
@@ -192,7 +205,7 @@ async def _fields(request: Request) -> dict[str, str]:
 
 
 def _message(error: str, note: str, *, nobody: bool) -> str:
-    text = NO_ACCOUNT if nobody else escape(error or note)
+    text = error or (NO_ACCOUNT if nobody else note)
     kind = " rr-error" if error else ""
     return f'<p class="rr-message{kind}" role="alert">{text}</p>\n' if text else ""
 
@@ -200,10 +213,6 @@ def _message(error: str, note: str, *, nobody: bool) -> str:
 def _page(head: str, body: str, theme: str, status: int = 200) -> HTMLResponse:
     html = PAGE.format(theme=theme, head=head, body=body)
     return HTMLResponse(html, status, headers={"Content-Security-Policy": POLICY})
-
-
-def _again(wanted: str) -> str:
-    return f"/login?next={quote(wanted, safe='')}"
 
 
 def _secure(request: Request) -> bool:

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from radrag.errors import StoreError
 from radrag.people import passwords
 from radrag.settings import load_settings
-from ui import pixels
-from ui.gate import SECONDS_BETWEEN_LOOKS, Gate
+from ui import organisation, pixels
+from ui.gate import NO_DATABASE, SECONDS_BETWEEN_LOOKS, Gate
 from ui.login import LoginPages
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from radrag.store.repository import Store
@@ -80,15 +84,37 @@ def build(
         hosts: names by which browsers may call it.
         seconds_between_looks: at the log-in behind an open socket.
     """
-    gate = Middleware(Gate, store=store, hosts=frozenset(hosts), seconds_between_looks=seconds_between_looks)
-    return App(SCRIPT, routes=[*LoginPages(store, theme).routes(), *ROUTES], middleware=[gate])
+    pages = LoginPages(store, theme, organisation.configured)
+    gate = Middleware(
+        Gate,
+        store=store,
+        hosts=frozenset(hosts),
+        organisation=organisation.configured,
+        seconds_between_looks=seconds_between_looks,
+    )
+    return App(
+        SCRIPT,
+        routes=[*pages.routes(), *organisation.Organisation(pages).routes(), *ROUTES],
+        middleware=[gate],
+        exception_handlers={StoreError: unreachable},
+    )
+
+
+async def unreachable(_request: Request, _error: Exception) -> Response:
+    """Say that the database does not answer."""
+    return PlainTextResponse(NO_DATABASE, status_code=503)
 
 
 def config(
-    *, address: str, port: int, theme: str, hosts: Iterable[str], certificate: str = "", key: str = ""
+    *, address: str, port: int, theme: str, hosts: Iterable[str], secrets: Path, certificate: str = "", key: str = ""
 ) -> dict[str, Any]:
-    """Return what Streamlit is told."""
+    """Return what Streamlit is told.
+
+    Args:
+        secrets: file with the section ``[auth]`` of an OpenID provider, if there is one; no other is looked for.
+    """
     place = {"server.address": address, "server.port": port, "server.allowedHosts": list(hosts)}
+    place["secrets.files"] = [str(secrets)]
     tls = {"server.sslCertFile": certificate, "server.sslKeyFile": key} if certificate else {}
     return {**SAFE, **THEMES[theme], **place, **tls}
 
@@ -106,7 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
     from radrag.store.repository import Store
 
     hosts = [name.lower() for name in (*LOOPBACK, given.address, *given.name)]
-    with Store.open(load_settings().url) as store:
+    settings = load_settings()
+    with Store.open(settings.url) as store:
         passwords.ready()
         app = build(store, theme=given.theme, hosts=hosts)
         told = config(
@@ -114,6 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
             port=given.port,
             theme=given.theme,
             hosts=hosts,
+            secrets=settings.workspace / "secrets.toml",
             certificate=given.tls_cert,
             key=given.tls_key,
         )

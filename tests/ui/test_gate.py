@@ -1,6 +1,7 @@
 """A stranger gets nothing but the way to log in: every route, the socket, the form, and how a log-in ends."""
 
 import re
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -404,14 +405,18 @@ def test_names_are_read_from_host_headers(host, name):
 
 def test_every_option_is_one_that_streamlit_knows():
     known = set(config.get_config_options())
-    told = server.config(address="127.0.0.1", port=1, theme="light", hosts=["a"], certificate="c", key="k")
+    told = server.config(
+        address="127.0.0.1", port=1, theme="light", hosts=["a"], secrets=Path("s"), certificate="c", key="k"
+    )
     assert set(told) <= known
     assert told["server.sslCertFile"] == "c"
-    assert "server.sslCertFile" not in server.config(address="127.0.0.1", port=1, theme="dark", hosts=[])
+    assert "server.sslCertFile" not in server.config(
+        address="127.0.0.1", port=1, theme="dark", hosts=[], secrets=Path("s")
+    )
 
 
 def test_streamlit_s_other_ways_in_are_shut():
-    told = server.config(address="127.0.0.1", port=1, theme="dark", hosts=["a"])
+    told = server.config(address="127.0.0.1", port=1, theme="dark", hosts=["a"], secrets=Path("s"))
     assert told["browser.gatherUsageStats"] is False
     assert told["server.enableAgentApi"] is False
     assert told["server.enableStaticServing"] is False
