@@ -71,7 +71,7 @@ class Viewer {
   /** Fetch the picture of the file's own window, and show it. */
   async open() {
     const id = this.id;
-    Object.assign(this, { head: null, preview: null, depth: null, table: null, line: null });
+    Object.assign(this, { head: null, preview: null, depth: null, table: null, line: null, failed: null });
     this.say("");
     this.draw();
     try {
@@ -127,7 +127,7 @@ class Viewer {
   }
 
   async fetchDepth() {
-    if (this.depth || this.fetching === this.id) return;
+    if (this.depth || this.fetching === this.id || this.failed === this.id) return;
     const id = (this.fetching = this.id);
     this.find(".depth").textContent = "loading full depth …";
     try {
@@ -138,6 +138,7 @@ class Viewer {
       this.describe();
     } catch (error) {
       if (this.id === id) this.say(error.message);
+      this.failed = id; // not asked again with every step of the wheel
     } finally {
       if (this.fetching === id) this.fetching = null;
     }

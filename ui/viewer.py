@@ -114,15 +114,15 @@ def component_data(
 ) -> dict[str, Any]:
     """Return what the component is told, as JSON; see :func:`radiograph` for the arguments."""
     named = name or _name(image)
+    located = [one for one in findings if one.region is not None and math.isfinite(one.probability)]
     return {
         "id": f"{url}#{image.pixel_sha256 or image.sop_instance_uid}",
         "url": url,
         "name": named,
         "alt": f"Radiograph, {named}",
         "findings": [
-            {"label": one.label, "probability": one.probability, "box": list(one.region)}
-            for one in sorted(findings, key=lambda one: -one.probability)
-            if one.region is not None and math.isfinite(one.probability)
+            {"label": one.label, "probability": one.probability, "box": list(one.region or ())}
+            for one in sorted(located, key=lambda one: -one.probability)
         ],
         "focus": focus,
         "heat": _heat(*heat) if heat is not None else None,

@@ -109,6 +109,8 @@ Object.assign(Viewer.prototype, {
     const click = this.pointers.size === 1 && this.drag.task === "pan" && !this.drag.moved && event.type === "pointerup";
     this.pointers.delete(event.pointerId);
     this.canvas.classList.remove("dragging");
+    const [left] = this.pointers.values();
+    if (left) Object.assign(this.drag, { task: "pan", first: left, last: left, moved: true }); // one finger goes on
     if (!click) return;
     const found = this.hit(event);
     if (found) this.tell("region", found.label);
