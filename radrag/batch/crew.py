@@ -61,9 +61,7 @@ class Crew:
     ) -> None:
         self._settings = settings
         self._store = store
-        cores = default_workers()
-        self._count = workers or cores
-        self._cores = max(1, cores // self._count)
+        self._count = workers or default_workers()
         self._options = options or WorkerOptions()
         self._tell = tell
         self._members: list[_Member] = []
@@ -125,7 +123,7 @@ class Crew:
         context = multiprocessing.get_context("spawn")  # not fork: the parent has threads
         ours, theirs = context.Pipe()
         name = new_worker_name()
-        arguments = (self._settings, self._options, name, self._cores, theirs)
+        arguments = (self._settings, self._options, name, theirs)
         process = context.Process(target=work, args=arguments, name=name)
         with _without_main():
             process.start()

@@ -21,15 +21,16 @@ BROKEN = 3
 """Exit code of a worker that cannot start or go on, and has said why."""
 
 
-def work(settings: Settings, options: WorkerOptions, name: str, cores: int, pipe: Connection) -> None:
+def work(settings: Settings, options: WorkerOptions, name: str, pipe: Connection) -> None:
     """Run a worker until there is nothing left to do, or until the pipe's other end says so or is gone.
+
+    It computes in one thread: with two, sums are rounded otherwise, and drafts would depend on the number of workers.
 
     Args:
         name: from :func:`radrag.batch.worker.new_worker_name`.
-        cores: how many the worker may compute with.
         pipe: events go out; anything that comes in, and its end, means stop.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(cores))
+    os.environ["OMP_NUM_THREADS"] = "1"
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides what it means
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -43,7 +44,7 @@ def work(settings: Settings, options: WorkerOptions, name: str, cores: int, pipe
     try:
         import torch
 
-        torch.set_num_threads(cores)
+        torch.set_num_threads(1)
         _work(settings, options, name, tell=tell, stop=stop)
     except RadragError as error:
         tell(Event("broken", name, code=error.code, message=str(error)))
