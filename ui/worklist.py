@@ -14,9 +14,6 @@ from radrag.store.canonical import utc_now
 from ui import cards, pages, people, review_cards, state, tables, uploads, when
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from pandas.io.formats.style import Styler
-
     from radrag.store.people_values import Account
     from radrag.store.values import DraftSummary
 
@@ -24,14 +21,8 @@ PAGE_SIZE = 1000
 ROW_HEIGHT = 38  # pixels
 WIDTHS = {"Urgent": 130, "Patient": 90, "Views": 90, "Status": 90, "Reader": 110, "Draft": 90}  # pixels
 
-# Of a lightness that reads on dark and on light ground.
-ATTENTION_COLOURS = {
-    "Urgent": "#e05252",
-    "Unsupported": "#d9772b",
-    "Contradicted": "#e05252",
-    "Omissions": "#9a78e8",
-}
-QUIET = "#7a8b9c"
+# What asks for the reader's eye, and its colour: of a lightness that reads on dark and on light ground.
+ATTENTION = {"Urgent": "#e05252", "Contradicted": "#e05252", "Unsupported": "#d9772b", "Omissions": "#9a78e8"}
 
 # What a filter counts, by the word on its button, which also stands in the address.
 FILTERS = {
@@ -151,6 +142,7 @@ def row(summary: DraftSummary, held: Mapping[str, str]) -> dict[str, Any]:
     counts = {cards.STATUS_WORDS[status]: summary.sentences.get(status.value, 0) for status in Status}
     holder = held.get(summary.draft_id)
     return {
+        "Look at": attention(summary),
         "Urgent": ", ".join(summary.urgent),
         "Drafted": when.instant(summary.created_at),
         "Patient": tables.short_key(summary.patient_key),
@@ -174,26 +166,24 @@ def in_words(summary: DraftSummary) -> str:
     return review_cards.STATE_WORDS[found]
 
 
-def styled(summaries: Sequence[DraftSummary], held: Mapping[str, str]) -> Styler:
-    """Return the worklist's lines; counts that ask for the reader's eye are bold, zeros are quiet."""
-    import pandas as pd  # loaded by Streamlit already
-
-    counts = [*cards.STATUS_WORDS.values(), "Omissions", "Warnings"]
-    table = pd.DataFrame([row(summary, held) for summary in summaries])
-
-    def look(column: pd.Series[Any]) -> list[str]:
-        colour = ATTENTION_COLOURS.get(str(column.name))
-        strong = f"font-weight: 700; color: {colour}" if colour else ""
-        return [strong if number else f"color: {QUIET}" for number in column]
-
-    return table.style.apply(look, subset=["Urgent", *counts])
+def attention(summary: DraftSummary) -> list[str]:
+    """Return in words what of a draft asks for the reader's eye."""
+    counts = {
+        "Urgent": len(summary.urgent),
+        "Contradicted": summary.sentences.get(Status.CONTRADICTED.value, 0),
+        "Unsupported": summary.sentences.get(Status.UNSUPPORTED.value, 0),
+        "Omissions": summary.omissions,
+    }
+    return [name for name, count in counts.items() if count]
 
 
 def _table(summaries: Sequence[DraftSummary], held: Mapping[str, str]) -> None:
+    import pandas as pd  # loaded by Streamlit already
+
     counts = [*cards.STATUS_WORDS.values(), "Omissions", "Warnings"]
     # One cell or the row's box: whatever the reader clicks opens the draft.
     event = st.dataframe(
-        styled(summaries, held),
+        pd.DataFrame([row(summary, held) for summary in summaries]),
         hide_index=True,
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
@@ -201,9 +191,12 @@ def _table(summaries: Sequence[DraftSummary], held: Mapping[str, str]) -> None:
         row_height=ROW_HEIGHT,
         height=min(ROW_HEIGHT * len(summaries) + 37, 700),
         column_config={
+            "Look at": st.column_config.MultiselectColumn(
+                "Look at", options=list(ATTENTION), color=list(ATTENTION.values()), width=220
+            ),
             "Drafted": st.column_config.DatetimeColumn("Drafted", format="distance", width=110),
             **{name: st.column_config.TextColumn(name, width=width) for name, width in WIDTHS.items()},
-            **{name: st.column_config.NumberColumn(name, width=96) for name in counts},
+            **{name: st.column_config.NumberColumn(name, width=92) for name in counts},
         },
     )
     chosen = [*event.selection.rows, *(cell[0] for cell in event.selection.cells)]
