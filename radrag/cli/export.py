@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radrag.cli.output import JSON_OPTION, emit, say, table
-from radrag.errors import ExportError, MissingDependency, UsageError
+from radrag.errors import ExportError, MissingDependency, RestrictedData, UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,9 +116,14 @@ def _outgoing(
     restricted = frozenset[str]() if quote_restricted else store.restricted_cases(cited)
     if not quote_restricted:
         # A signed report is its reader's own text; a draft is made from what it cites.
-        require_release(
-            store, Destination.EXPORT, case_ids=() if report.state.signed else restricted, images=study.images
-        )
+        of_text = () if report.state.signed else restricted
+        try:
+            require_release(store, Destination.EXPORT, case_ids=of_text, images=study.images)
+        except RestrictedData as error:
+            error.hint = (
+                "Sign it first, or, where the files stay with those who may read the corpus: --quote-restricted"
+            )
+            raise
     identity = nobody(study) if without_identity else read_identity(study, salt=workspace.settings.salt())
     settings = workspace.settings
     sender = Sender(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
@@ -11,8 +13,9 @@ CONTAINS, HAS_CONTEXT, HAS_MODIFIER = "CONTAINS", "HAS OBS CONTEXT", "HAS CONCEP
 HAS_PROPERTY, INFERRED_FROM = "HAS PROPERTIES", "INFERRED FROM"
 
 
+@lru_cache(maxsize=512)
 def coded(code: Coded) -> Dataset:
-    """Return a code sequence's item."""
+    """Return a code sequence's item; the same object for the same code, which nobody changes."""
     item = Dataset()
     item.CodeValue = code.value
     item.CodingSchemeDesignator = code.scheme

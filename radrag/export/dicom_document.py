@@ -90,6 +90,25 @@ def add_evidence(made: Dataset, outgoing: Outgoing) -> None:
         made.CurrentRequestedProcedureEvidenceSequence = Sequence([_study_item(outgoing, series.items())])
 
 
+def add_request(made: Dataset, outgoing: Outgoing) -> None:
+    """Name the order that the report answers, where its accession number is known (PS3.3 C.17.2)."""
+    if not outgoing.identity.accession:
+        return
+    item = Dataset()
+    item.StudyInstanceUID = outgoing.identity.study_instance_uid
+    item.AccessionNumber = outgoing.identity.accession
+    item.ReferencedStudySequence = Sequence([])
+    item.RequestedProcedureCodeSequence = Sequence([])
+    item.RequestedProcedureDescription = outgoing.identity.study_description
+    for keyword in (
+        "RequestedProcedureID",
+        "PlacerOrderNumberImagingServiceRequest",
+        "FillerOrderNumberImagingServiceRequest",
+    ):
+        setattr(item, keyword, "")
+    made.ReferencedRequestSequence = Sequence([item])
+
+
 def image_of(outgoing: Outgoing, place: int) -> ImageReference | None:
     """Return the reference to the study's image at a place, or None where it is no DICOM file at hand."""
     images = outgoing.draft.study.images
@@ -126,9 +145,9 @@ def _add_equipment(made: Dataset, outgoing: Outgoing) -> None:
     made.SoftwareVersions = algorithm.version
     made.DeviceSerialNumber = "1"
     if sender.institution:
-        made.InstitutionName = sender.institution
+        made.InstitutionName = _one_value(sender.institution)
     if sender.department:
-        made.InstitutionalDepartmentName = sender.department
+        made.InstitutionalDepartmentName = _one_value(sender.department)
     equipment = Dataset()
     equipment.Manufacturer = equipment.ManufacturerModelName = algorithm.name
     equipment.SoftwareVersions = algorithm.version
@@ -142,7 +161,7 @@ def _add_equipment(made: Dataset, outgoing: Outgoing) -> None:
 def _observer(signature: Signature, institution: str) -> Dataset:
     item = Dataset()
     item.VerifyingObserverName = person_name(signature.name)
-    item.VerifyingOrganization = institution or UNNAMED
+    item.VerifyingOrganization = _one_value(institution) or UNNAMED
     item.VerificationDateTime = dicom_time(moment(signature.at))
     item.VerifyingObserverIdentificationCodeSequence = Sequence([])
     return item
@@ -173,6 +192,11 @@ def _own_scheme() -> Dataset:
     item.CodingSchemeName = "radrag findings and evidence"
     item.CodingSchemeResponsibleOrganization = "radrag"
     return item
+
+
+def _one_value(text: str) -> str:
+    """Return text without the backslash, which parts values."""
+    return text.replace("\\", "/")
 
 
 def _date(at: datetime) -> str:

@@ -14,6 +14,7 @@ from radrag.export.codes import CHEST_RADIOGRAPH, LATERALITY, PRESENCE, SEVERITY
 from radrag.export.dicom_document import (
     UNNAMED,
     add_evidence,
+    add_request,
     add_state,
     document,
     image_of,
@@ -49,6 +50,7 @@ def report_to_sr(outgoing: Outgoing) -> bytes:
     made.ReferencedPerformedProcedureStepSequence = []
     made.PerformedProcedureCodeSequence = []
     add_state(made, outgoing, kind=KIND, verified=outgoing.signed)
+    add_request(made, outgoing)
     add_evidence(made, outgoing)
     made.update(_root(outgoing))
     return to_bytes(made)

@@ -10,7 +10,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 from radrag.domain import Box, ImageFinding
 from radrag.errors import ExportCode, ExportError
 from radrag.export.codes import CHEST_RADIOGRAPH, Coded, finding_code
-from radrag.export.dicom_document import add_evidence, add_state, document, image_of, to_bytes
+from radrag.export.dicom_document import add_evidence, add_request, add_state, document, image_of, to_bytes
 from radrag.export.outgoing import Outgoing, uid_of
 from radrag.optional import require
 
@@ -32,6 +32,7 @@ def report_to_sr3d(outgoing: Outgoing) -> bytes:
     made.ReferencedPerformedProcedureStepSequence = []
     made.PerformedProcedureCodeSequence = []
     add_state(made, outgoing, kind=KIND, verified=False)  # readers sign words, not boxes and certainties
+    add_request(made, outgoing)
     add_evidence(made, outgoing)
     made.update(_measurement_report(outgoing, placed))
     return to_bytes(made)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-from radrag.domain import ReportState
+from radrag.domain import PRIOR, ReportState
 from radrag.export.codes import SYSTEMS
 from radrag.export.fhir_findings import observations
 from radrag.export.fhir_parts import (
@@ -294,11 +294,14 @@ def _provenance(outgoing: Outgoing, targets: list[Resource], device: Resource, p
                 *(agent("verifier" if outgoing.signed else "performer", "Reader", person) for person in people),
             ],
             "entity": [
-                {"role": "source", "what": {"identifier": {"value": case}, "display": "Report of another patient"}}
-                for case in cases
+                {"role": "source", "what": {"identifier": {"value": case}, "display": _whose(case)}} for case in cases
             ],
         }
     )
+
+
+def _whose(case: str) -> str:
+    return "Earlier report of this patient" if case == PRIOR else "Report of another patient"
 
 
 def _report_id(outgoing: Outgoing) -> str:

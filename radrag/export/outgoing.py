@@ -158,8 +158,11 @@ class Outgoing:
 
     def numbers(self, links: Sequence[EvidenceLink]) -> tuple[int, ...]:
         """Return the reference numbers of links, each once, in order."""
-        by_place = {_place(reference.link): reference.number for reference in self.references}
-        return tuple(dict.fromkeys(by_place[_place(link)] for link in links))
+        return tuple(dict.fromkeys(self._numbers[_place(link)] for link in links))
+
+    @cached_property
+    def _numbers(self) -> Mapping[tuple[str, str, int, int], int]:
+        return {_place(reference.link): reference.number for reference in self.references}
 
     @property
     def addenda(self) -> tuple[Signature, ...]:
@@ -205,7 +208,13 @@ class Outgoing:
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
-        """The study's images, small, with the places of what was found."""
+        """The study's images, small, with the places of what was found.
+
+        Without identity none is shown: a name may be written in the pixels, and nobody has looked.
+        """
+        images = self.draft.study.images
+        if not self.identity.known:
+            return tuple(Picture(image) for image in images)
         return pictures(self.draft.study, tuple((one.label, box) for one, box in self.placed))
 
     @cached_property

@@ -17,8 +17,10 @@ from radrag.export.fonts import BOLD, ITALIC, REGULAR, settable
 from radrag.export.outgoing import Outgoing, moment
 from radrag.export.pictures import Picture
 from radrag.export.wording import (
+    EVIDENCE_NOTE,
     RELATIONS,
     TITLE,
+    caption,
     clock,
     communicated,
     drafted_by,
@@ -131,18 +133,13 @@ def _images(outgoing: Outgoing, width: float) -> list[Flowable]:
         row = [_picture(one, width / 3 - 12) for one in shown[start : start + 3]]
         found.append(
             Table(
-                [[[one, _p(_caption(one.picture), CAPTION)] for one in row]],
+                [[[one, _p(caption(outgoing, one.picture), CAPTION)] for one in row]],
                 colWidths=[one.drawWidth + 12 for one in row],
                 hAlign="LEFT",
                 style=[CELL_FONT, ("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)],
             )
         )
     return [KeepTogether([_p("Images", HEADING), Spacer(1, 4), found[0]]), *found[1:]]
-
-
-def _caption(picture: Picture) -> str:
-    missing = "" if picture.jpeg else " - not available"
-    return f"{picture.image.view.value}{missing}"
 
 
 def _picture(picture: Picture, width: float) -> FramedImage:
@@ -203,11 +200,7 @@ def _evidence(outgoing: Outgoing) -> list[Flowable]:
     """Return the appendix: each sentence, its status, and the quotes that speak for or against it."""
     found: list[Flowable] = [
         *_heading("Evidence"),
-        _p(
-            "Sentences of other patients' reports that say the same or the opposite. They tell how the draft came "
-            f"about; they are no findings of this patient. {drafted_by(outgoing)}.",
-            SMALL,
-        ),
+        _p(f"{EVIDENCE_NOTE} {drafted_by(outgoing)}.", SMALL),
     ]
     anchored: set[int] = set()
     for sentences in outgoing.sections.values():

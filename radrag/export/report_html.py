@@ -10,8 +10,10 @@ from radrag.export.dicom_document import image_of
 from radrag.export.outgoing import Outgoing, moment
 from radrag.export.pictures import Picture
 from radrag.export.wording import (
+    EVIDENCE_NOTE,
     RELATIONS,
     TITLE,
+    caption,
     clock,
     communicated,
     drafted_by,
@@ -101,14 +103,13 @@ def _after_the_text(outgoing: Outgoing) -> list[str]:
 
 def _images(outgoing: Outgoing) -> list[str]:
     shown = outgoing.pictures
-    figures = [_figure(number, one) for number, one in enumerate(shown, 1)]
+    figures = [_figure(number, one, caption(outgoing, one)) for number, one in enumerate(shown, 1)]
     return [f"<section><h2>Images</h2>{''.join(figures)}</section>"] if figures else []
 
 
-def _figure(number: int, picture: Picture) -> str:
-    view = escape(picture.image.view.value)
+def _figure(number: int, picture: Picture, words: str) -> str:
     if not picture.jpeg:
-        return f'<figure id="image-{number}"><figcaption>{view}: not available</figcaption></figure>'
+        return f'<figure id="image-{number}"><figcaption>{escape(words)}</figcaption></figure>'
     width, height = picture.width, picture.height
     data = base64.b64encode(picture.jpeg).decode()
     frames = "".join(
@@ -118,7 +119,7 @@ def _figure(number: int, picture: Picture) -> str:
     )
     image = f'<image href="data:image/jpeg;base64,{data}" width="{width}" height="{height}"/>'
     drawing = f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">{image}{frames}</svg>'
-    return f'<figure id="image-{number}">{drawing}<figcaption>{view}</figcaption></figure>'
+    return f'<figure id="image-{number}">{drawing}<figcaption>{escape(words)}</figcaption></figure>'
 
 
 def _evidence(outgoing: Outgoing) -> list[str]:
@@ -136,9 +137,8 @@ def _evidence(outgoing: Outgoing) -> list[str]:
         f"<q>{escape(one.link.quote)}</q></li>"
         for one in outgoing.references
     )
-    note = "Sentences of other patients' reports that say the same or the opposite; no findings of this patient."
     return [
-        f"<section><h2>Evidence</h2><p><small>{note} {escape(drafted_by(outgoing))}.</small></p>",
+        f"<section><h2>Evidence</h2><p><small>{escape(EVIDENCE_NOTE)} {escape(drafted_by(outgoing))}.</small></p>",
         f"<ul>{''.join(rows)}</ul>" if rows else "",
         f"<ol>{listed}</ol></section>" if listed else "</section>",
     ]

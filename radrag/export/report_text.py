@@ -7,6 +7,7 @@ import textwrap
 from radrag.domain import DraftSentence
 from radrag.export.outgoing import Outgoing, moment
 from radrag.export.wording import (
+    EVIDENCE_NOTE,
     RELATIONS,
     TITLE,
     clock,
@@ -61,7 +62,7 @@ def _after_the_text(outgoing: Outgoing) -> list[str]:
 
 def _evidence(outgoing: Outgoing) -> list[str]:
     """Return what each sentence rests on, then the references."""
-    lines = ["", "EVIDENCE", *_wrap("Reports of other patients that say the same or the opposite; not findings here.")]
+    lines = ["", "EVIDENCE", *_wrap(EVIDENCE_NOTE)]
     for sentences in outgoing.sections.values():
         for sentence in sentences:
             said = [

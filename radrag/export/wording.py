@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from radrag.domain import Acknowledgement, Relation, ReportState, Status
+from radrag.domain import PRIOR, Acknowledgement, Relation, ReportState, Status
 from radrag.export.outgoing import Outgoing, moment
+from radrag.export.pictures import Picture
 from radrag.export.text import BANNER, WORDS
 
 TITLE = "Chest radiograph report"
@@ -54,6 +55,18 @@ def drafted_by(outgoing: Outgoing) -> str:
     return f"{made} ({parts})" if parts else made
 
 
+EVIDENCE_NOTE = (
+    "Sentences of other reports that say the same or the opposite: of other patients, or, where the case is "
+    f"{PRIOR}, of this patient's earlier study. They tell how the draft came about."
+)
+
+
+def caption(outgoing: Outgoing, picture: Picture) -> str:
+    """Return what stands under a picture, or in its place."""
+    missing = "not available" if outgoing.identity.known else "not shown without identity"
+    return picture.image.view.value + ("" if picture.jpeg else f": {missing}")
+
+
 def patient_line(outgoing: Outgoing) -> tuple[tuple[str, str], ...]:
     """Return (name, value) pairs of the report's head; nothing that is not known."""
     who, study = outgoing.identity, outgoing.draft.study
@@ -63,7 +76,7 @@ def patient_line(outgoing: Outgoing) -> tuple[tuple[str, str], ...]:
         ("Patient ID" if who.known else "Patient key", who.patient_id),
         ("Born", _day(who.birth_date)),
         ("Sex", who.sex),
-        ("Age", f"{study.age:g} years" if study.age is not None else ""),
+        ("Age", _age(study.age, who.known)),
         ("Study date", _day(who.study_date)),
         ("Accession", who.accession),
         ("Views", views),
@@ -72,6 +85,13 @@ def patient_line(outgoing: Outgoing) -> tuple[tuple[str, str], ...]:
         ("Indication", study.indication),
     )
     return tuple(pair for pair in pairs if pair[1])
+
+
+def _age(age: float | None, known: bool) -> str:
+    """Return the age; without identity 90 and above are one, as so few are that old (HIPAA 164.514(b)(2)(i)(C))."""
+    if age is None:
+        return ""
+    return "90 years or older" if age >= 90 and not known else f"{age:g} years"
 
 
 def _day(value: str) -> str:

@@ -105,6 +105,30 @@ def test_when_the_images_are_gone_only_the_export_without_identity_is_left(expor
     assert not [secret for secret in SECRETS if secret in text]
 
 
+def test_without_a_list_all_forms_are_written_and_a_second_time_they_are_the_same(export, drafted, tmp_path):
+    first, second = (json.loads(export(drafted.draft_id, "--json").stdout)["files"] for _ in range(2))
+    assert first == second
+    suffixes = {path.name.removeprefix(drafted.draft_id) for path in (tmp_path / "out").iterdir()}
+    assert suffixes == {".txt", ".pdf", ".sr.dcm", ".sr3d.dcm", ".pdf.dcm", ".fhir.json", ".hl7"}
+
+
+def test_a_form_that_a_study_has_nothing_for_is_an_error_only_when_it_was_asked_for(export, store):
+    made = draft(study(patient_key="0" * 32))
+    store.save_draft(made)
+    every = export(made.draft_id, "--without-identity", "--json")
+    assert every.return_value == 0
+    assert "sr3d: The study's first image is no DICOM file" in every.stderr
+    assert len(json.loads(every.stdout)["files"]) == 6
+    named = export(made.draft_id, "--without-identity", "--format", "text,sr3d")
+    assert named.return_value == 1
+    assert "text" in named.stdout
+
+
+def test_the_sender_is_the_settings_or_the_one_named(export, drafted, tmp_path):
+    export(drafted.draft_id, "--format", "text", "--institution", "General Hospital")
+    assert "General Hospital" in (tmp_path / "out" / f"{drafted.draft_id}.txt").read_text()
+
+
 def test_an_unknown_form_is_a_usage_error_that_lists_the_known(export, drafted):
     assert "Forms: text" in str(export(drafted.draft_id, "--format", "text,fax").exception)
 
@@ -118,7 +142,9 @@ def test_drafts_from_restricted_evidence_stay_until_someone_signs_and_then_leave
 ):
     case = Case("iu-xray:CXR1", "iu-xray", "p", (), {"findings": "Small left effusion."}, restricted=True)
     store.add_cases([(case, ())], corpus=CorpusInfo("iu-xray", restricted=True))
-    assert "forbid passing" in str(export(drafted.draft_id, "--format", "text").exception)
+    refused = str(export(drafted.draft_id, "--format", "text").exception)
+    assert "forbid passing" in refused
+    assert "--quote-restricted" in refused
     sign(store, drafted)
     path = tmp_path / "out" / f"{drafted.draft_id}.txt"
     assert "named, not quoted" in export(drafted.draft_id, "--format", "text").stderr

@@ -28,7 +28,7 @@ from radrag.export.codes import OWN_SCHEME
 from radrag.export.dicom_pdf import report_to_dicom_pdf
 from radrag.export.dicom_sr import report_to_sr
 from radrag.export.dicom_sr3d import report_to_sr3d
-from radrag.export.outgoing import printable
+from radrag.export.outgoing import Sender, printable
 from radrag.reports.vocabulary import NAMES
 
 WRITERS = {"sr": report_to_sr, "sr3d": report_to_sr3d, "dicompdf": report_to_dicom_pdf}
@@ -149,6 +149,17 @@ def test_every_image_is_listed_and_the_placed_sentence_refers_to_the_first(tmp_p
     assert uids == list(IMAGE_UIDS)
     text = report_to_sr(outgoing(folder=tmp_path))
     assert text.count(IMAGE_UIDS[0].encode()) == 2  # in the list, and below the sentence
+
+
+def test_the_order_is_named_by_its_accession_number(tmp_path):
+    (order,) = read(report_to_sr(outgoing(folder=tmp_path))).ReferencedRequestSequence
+    assert (order.AccessionNumber, order.StudyInstanceUID) == ("ACC-4711", STUDY_UID)
+
+
+def test_an_institution_with_a_backslash_stays_one_value(tmp_path):
+    one = outgoing(ReportState.FINAL, tmp_path)
+    made = read(report_to_sr(replace(one, sender=Sender("A\\B"))))
+    assert made.InstitutionName == made.VerifyingObserverSequence[0].VerifyingOrganization == "A/B"
 
 
 @pytest.mark.parametrize("state", list(ReportState))

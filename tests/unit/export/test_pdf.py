@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from radrag.domain import ReportState
 from radrag.export.fonts import settable
+from radrag.export.identity import without_identity
 from radrag.export.outgoing import Outgoing, Sender
 from radrag.export.pictures import pictures
 
@@ -70,9 +71,18 @@ def test_the_same_report_gives_the_same_bytes(tmp_path):
 
 def test_images_are_shown_and_missing_ones_are_said_to_be_missing(tmp_path):
     assert len(list(read(outgoing(folder=tmp_path)).pages[0].images)) == 2
-    without = outgoing()
+    without = outgoing(folder=tmp_path)
+    for path in tmp_path.iterdir():
+        path.unlink()
     assert not list(read(without).pages[0].images)
-    assert "PA - not available" in words(without)
+    assert "PA: not available" in words(without)
+
+
+def test_without_identity_no_image_is_shown_since_a_name_may_be_in_the_pixels(tmp_path):
+    named = outgoing(folder=tmp_path)
+    nobody = Outgoing.of(named.report, without_identity(named.draft.study), SENDER)
+    assert not list(read(nobody).pages[0].images)
+    assert "PA: not shown without identity" in words(nobody)
 
 
 def test_a_place_is_framed_on_the_first_image_in_shares_of_its_sides(tmp_path):
