@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from anyio import to_thread
 from google.protobuf.message import DecodeError
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -27,14 +22,13 @@ from radrag.errors import StoreError
 from radrag.people import accounts
 from radrag.people.clock import SteadyClock
 from radrag.store.people_values import SEEN_EVERY_SECONDS
+from ui.headers import Message, Send, with_headers
 
 if TYPE_CHECKING:
     from radrag.store.people_values import Account
     from radrag.store.repository import Store
 
-    Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
     ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 COOKIE = "radrag_login"
@@ -76,7 +70,7 @@ class Gate:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Let through, or answer in the app's place."""
         if scope["type"] == "http":
-            await self._answer(scope, receive, _with_headers(send, scope))
+            await self._answer(scope, receive, with_headers(send, scope["path"]))
         elif scope["type"] == "websocket":
             await self._connect(scope, receive, send)
         else:
@@ -205,52 +199,3 @@ def _to_login(scope: MutableMapping[str, Any]) -> Response:
     query = scope["query_string"].decode("latin-1")
     wanted = quote(scope["path"]) + (f"?{query}" if query else "")
     return RedirectResponse(f"/login?next={quote(wanted, safe='')}", status_code=303)
-
-
-def _with_headers(send: Send, scope: MutableMapping[str, Any]) -> Send:
-    # Streamlit's own scripts and styles have a hash in their names and hold nobody's data: they may be kept.
-    keep = scope["path"].startswith("/static/")
-
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["X-Frame-Options"] = "DENY"
-            headers["Referrer-Policy"] = "same-origin"  # with "no-referrer" forms would be sent without an Origin
-            headers["Cross-Origin-Opener-Policy"] = "same-origin"
-            headers["Cross-Origin-Resource-Policy"] = "same-origin"
-            headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-            headers.setdefault("Content-Security-Policy", page_policy())
-            if not (keep and message["status"] == 200):
-                headers["Cache-Control"] = "no-store"
-        await send(message)
-
-    return send_with_headers
-
-
-@cache
-def page_policy() -> str:
-    """Return the Content-Security-Policy of Streamlit's page: nothing from elsewhere, no script that it does not ship.
-
-    Its styles are made by its scripts, hence 'unsafe-inline' for them; the one script within the page goes by its hash.
-    """
-    import streamlit
-
-    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    inline = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
-    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in inline]
-    return "; ".join(
-        (
-            "default-src 'self'",
-            f"script-src 'self' blob: {' '.join(hashes)}",  # blob: Streamlit loads components so
-            "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data: blob:",
-            "font-src 'self' data:",
-            "media-src 'self' data: blob:",
-            "worker-src 'self' blob:",
-            "object-src 'none'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
-    )
