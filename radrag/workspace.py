@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ from radrag.settings import Settings
 
 if TYPE_CHECKING:
     from radrag.corpus.snapshot import Snapshot
-    from radrag.domain import Draft
+    from radrag.domain import Draft, Report
     from radrag.drafting import Drafter, Rewording
     from radrag.encoders.base import ImageEncoder, TextEncoder
+    from radrag.export.outgoing import Outgoing
     from radrag.generation.base import Generator
     from radrag.generation.endpoint import EndpointModel
     from radrag.generation.model import Model
@@ -188,3 +190,70 @@ class Workspace:
             generator=lambda: self.generator,
             terms=self.store,
         )
+
+    def report(self, draft_id: str) -> Report:
+        """Return the report that a draft's review comes to.
+
+        Raises:
+            StoreError: there is no such draft.
+        """
+        from radrag.review.decisions import replay
+        from radrag.review.report import report_of
+
+        draft = self.store.draft(draft_id)
+        return report_of(draft, replay(draft, self.store.review_events(draft_id)))
+
+    def outgoing(
+        self,
+        report: Report,
+        *,
+        institution: str | None = None,
+        without_identity: bool = False,
+        quote_restricted: bool = False,
+    ) -> Outgoing:
+        """Return a report ready to be written in the forms that others read.
+
+        Args:
+            institution: who sends it; None for the setting.
+            without_identity: the patient key instead of the patient.
+            quote_restricted: quote evidence of restricted corpora too.
+
+        Raises:
+            ExportError: whose study it is cannot be read from its image files.
+            RestrictedData: the terms of images or evidence forbid it.
+        """
+        from radrag.export.identity import read_identity
+        from radrag.export.identity import without_identity as nobody
+        from radrag.export.outgoing import Outgoing, Sender
+        from radrag.release import Destination, require_release
+
+        store, study, settings = self.store, report.draft.study, self.settings
+        cited = {link.case_id for sentence in report.sentences for link in sentence.links}
+        restricted = frozenset[str]() if quote_restricted else store.restricted_cases(cited)
+        if not quote_restricted:
+            # A signed report is its reader's own text; a draft is made from what it cites.
+            case_ids = () if report.state.signed else restricted
+            require_release(store, Destination.EXPORT, case_ids=case_ids, images=study.images)
+        identity = nobody(study) if without_identity else read_identity(study, salt=settings.salt())
+        sender = Sender(settings.institution if institution is None else institution, settings.department)
+        return Outgoing.of(report, identity, sender, restricted=restricted)
+
+    def record_export(self, outgoing: Outgoing, files: Mapping[str, bytes | str], *, who: str = "") -> None:
+        """Put on record what left, and with whose name in it or not.
+
+        Args:
+            files: form → content, or its SHA-256 as hex.
+            who: the account's name; the operating system's user when empty.
+        """
+        from radrag.store.values import AuditEvent
+
+        sums = {form: one if isinstance(one, str) else hashlib.sha256(one).hexdigest() for form, one in files.items()}
+        payload = {
+            "draft_id": outgoing.draft.draft_id,
+            "version": outgoing.report.version,
+            "state": outgoing.state.value,
+            "identified": outgoing.identity.known,
+            "files": sums,
+        }
+        who, origin = who or self.store.who, self.store.origin
+        self.store.record(AuditEvent("draft.exported", who, origin, outgoing.draft.study.patient_key, payload))

@@ -257,3 +257,12 @@ def current(focused: bool) -> str:
 def text(value: str) -> str:
     """Return text of others as HTML that reads the same."""
     return escape(value)
+
+
+def page_picture(source: str) -> str:
+    """Return a page of a document as an image.
+
+    Args:
+        source: PNG data URI made here.
+    """
+    return f'<img class="rr-page" alt="Page of the report" src="{escape(source)}">'

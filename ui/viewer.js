@@ -136,6 +136,7 @@ class Viewer {
       Object.assign(this, { depth, table: null });
       this.draw();
       this.describe();
+      if (this.under) this.point(this.under); // its value is known now
     } catch (error) {
       if (this.id === id) this.say(error.message);
       this.failed = id; // not asked again with every step of the wheel

@@ -10,7 +10,7 @@ Object.assign(Viewer.prototype, {
     on("pointermove", (event) => this.move(event));
     on("pointerup", (event) => this.release(event));
     on("pointercancel", (event) => this.release(event));
-    on("pointerleave", () => (this.find(".cursor").textContent = ""));
+    on("pointerleave", () => ((this.under = null), (this.find(".cursor").textContent = "")));
     this.root.addEventListener("keydown", (event) => this.head && this.key(event));
     for (const button of this.buttons) {
       const { do: task, window } = button.dataset;
@@ -127,6 +127,7 @@ Object.assign(Viewer.prototype, {
 
   /** Say what lies under the pointer: its place and, at full depth, its value. */
   point(event) {
+    this.under = event;
     const [x, y] = this.onImage(event).map(Math.floor);
     const inside = x >= 0 && y >= 0 && x < this.head.columns && y < this.head.rows;
     let value = "";

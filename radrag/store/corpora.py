@@ -27,8 +27,8 @@ class Corpora:
 
     def __init__(self, database: Database, *, who: str, origin: str) -> None:
         self._database = database
-        self._who = who
-        self._origin = origin
+        self.who = who
+        self.origin = origin
 
     def add_cases(self, cases_: Iterable[Parsed], *, corpus: CorpusInfo, batch: int = 500) -> AddReport:
         """Add cases with their sentences; what is there already with the same content stays untouched.
@@ -236,4 +236,4 @@ class Corpora:
             return queries.sentences_with(session, label, polarity, corpus, limit=limit, offset=offset)
 
     def _event(self, what: str, payload: Mapping[str, Any], patient_key: str = "") -> AuditEvent:
-        return AuditEvent(what, self._who, self._origin, patient_key, payload)
+        return AuditEvent(what, self.who, self.origin, patient_key, payload)

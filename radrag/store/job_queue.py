@@ -25,8 +25,8 @@ class Jobs:
     """
 
     _database: Database
-    _who: str
-    _origin: str
+    who: str
+    origin: str
 
     def now(self) -> str:
         """Return the time by the database's clock, which all workers share; SQLite's is this machine's."""
@@ -79,7 +79,7 @@ class Jobs:
                 return False
             digest = drafts.save(session, draft)
             payload = {"draft_id": draft.draft_id, "content_sha256": digest or ""}
-            event = AuditEvent("draft.saved", self._who, self._origin, draft.study.patient_key, payload)
+            event = AuditEvent("draft.saved", self.who, self.origin, draft.study.patient_key, payload)
             if digest is not None:
                 audit_log.append(session, event)
             cleared = {"draft_id": draft.draft_id, "error_code": "", "error": ""}

@@ -24,8 +24,8 @@ class People:
     """The people of a database; a part of :class:`radrag.store.repository.Store`."""
 
     _database: Database
-    _who: str
-    _origin: str
+    who: str
+    origin: str
 
     # Accounts
 
@@ -273,5 +273,5 @@ class People:
         origin: str = "",
         patient_key: str = "",
     ) -> None:
-        event = AuditEvent(what, who or self._who, origin or self._origin, patient_key, payload)
+        event = AuditEvent(what, who or self.who, origin or self.origin, patient_key, payload)
         audit_log.append(session, event)

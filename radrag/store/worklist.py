@@ -68,7 +68,7 @@ def summaries(session: Session, heads: Select[Any], urgent: Collection[str] = ()
     ]
 
 
-def _of(session: Session, query: Select[Any], owner: Any, keys: Sequence[int], *order: Any) -> Iterator[Any]:
+def _of(session: Session, query: Any, owner: Any, keys: Sequence[int], *order: Any) -> Iterator[Any]:
     """Yield a query's rows of some drafts."""
     for part in chunks(keys):
         yield from session.execute(query.where(owner.in_(part)).order_by(*([owner, *order] if order else [])))

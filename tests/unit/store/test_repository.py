@@ -27,7 +27,7 @@ def test_a_user_id_without_a_name_is_unknown(monkeypatch, error):
 
     monkeypatch.setattr(getpass, "getuser", nameless)
     with Store.open("sqlite://") as store:
-        assert store.record(AuditEvent("test", store._who, store._origin)).who == "unknown"
+        assert store.record(AuditEvent("test", store.who, store.origin)).who == "unknown"
 
 
 def test_reports_add_up():
