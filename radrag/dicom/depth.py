@@ -107,7 +107,7 @@ def _tables(
     stored_levels = _levels(stored.bits, stored.signed)
     levels = _modality(stored_levels, dataset, []).astype(np.float32)
     levels[_padding(stored_levels, dataset, stored)] = np.nan
-    greys = shown.table if shown.table is not None else np.empty(0, np.float32)  # display always has a table
+    greys = np.asarray(shown.table, dtype=np.float32)  # of a DICOM file there always is one
     values = stored.values.astype(np.uint16)
     if stored.signed:  # two's complement to offset binary, so that indices rise with the values and can be averaged
         half = 1 << (stored.bits - 1)

@@ -1,7 +1,9 @@
 """The viewer in a real browser: mouse, keys and fingers, grey by grey what numpy computes, and no other host asked."""
 
 import base64
+import dataclasses
 import io
+import itertools
 import os
 import signal
 import socket
@@ -21,10 +23,13 @@ from PIL import Image
 from support import missing
 
 from radrag.dicom.depth import load_depth
+from radrag.dicom.geometry import Geometry
 from radrag.dicom.read import load_image
 from radrag.dicom.window import Window, window_table
 from radrag.store.repository import Store
 from radrag.store.values import CorpusInfo
+from ui.viewer import FOLDER, SCRIPTS
+from ui.viewer_encoding import packed
 
 pytestmark = pytest.mark.browser
 
@@ -298,7 +303,7 @@ def test_a_rerun_a_focus_and_a_click_go_between_page_and_image_and_keep_the_view
     assert (viewer.caption("window"), viewer.zoom()) == held[:2]
     viewer.drag(-200, 0)
     moved = viewer.value_at()
-    page.get_by_role("button", name="Rerun").click()
+    viewer.press("n")  # the page's own shortcut, pressed within the image
     page.get_by_text("runs 6").wait_for()
     assert viewer.value_at() == moved  # the same focus does not pull the image back
 
@@ -389,3 +394,41 @@ def test_every_tool_names_its_key_and_can_be_reached_without_a_mouse(url, browse
     # What is typed into a field is no shortcut.
     viewer.root.locator("[name=centre]").press_sequentially("9")
     assert viewer.caption("zoom") != "100 %"
+
+
+def evaluated(browser, call, cases):
+    """Return what an expression of the viewer's scripts gives for each case, on an empty page."""
+    source = "\n".join(FOLDER.joinpath(one).read_text() for one in SCRIPTS)
+    source = source.replace("export default function", "function mount")
+    body = f"{source}\nreturn cases.map(one => {call});"
+    return browser.new_page().evaluate("([body, cases]) => new Function('cases', body)(cases)", [body, cases])
+
+
+def test_boxes_lie_where_python_maps_them_however_the_image_was_turned(browser):
+    random = np.random.default_rng(5)
+    cases, wanted_boxes = [], []
+    for turn in itertools.product([False, True], repeat=3):
+        geometry = Geometry(90, 70, *((140, 180) if turn[0] else (180, 140)), *turn)
+        x0, y0, width, height = random.uniform(1, 30, 4)
+        box = (x0, y0, x0 + width, y0 + height)
+        cases.append([list(box), dataclasses.asdict(geometry)])
+        wanted_boxes.append(geometry.box_to_display(box))
+    assert np.array(evaluated(browser, "onDisplay(one[0], one[1])", cases)) == pytest.approx(np.array(wanted_boxes))
+
+
+def test_the_browser_unpacks_and_windows_as_python_does(browser):
+    random = np.random.default_rng(6)
+    levels = np.append(np.linspace(-1000, 3000, 511, dtype=np.float32), np.float32(np.nan))
+    values = random.integers(0, 65_536, (37, 23), dtype=np.uint16)
+    body = levels.tobytes() + bytes(512) + packed(values)
+    head = {"rows": 37, "columns": 23, "levels": 512}
+    call = "Array.from(unpackDepth(Uint8Array.from(one.bytes).buffer, one.head).sizes[0].values)"
+    (unpacked,) = evaluated(browser, call, [{"bytes": list(body), "head": head}])
+    assert (np.array(unpacked).reshape(values.shape) == values).all()
+
+    windows = [(40, 400, False, False), (0, 1, False, True), (500.5, 2, False, False), (3.25, 0.5, True, True)]
+    call = "Array.from(windowTable(Float32Array.from(one.levels, x => x ?? NaN), ...one.window))"
+    plain = [*levels[:-1].tolist(), None]
+    tables = evaluated(browser, call, [{"levels": plain, "window": list(one)} for one in windows])
+    for (centre, width, exact, inverse), table in zip(windows, tables, strict=True):
+        assert (np.array(table) == window_table(levels, Window(centre, width, exact), inverse=inverse)).all()

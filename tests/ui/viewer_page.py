@@ -26,7 +26,7 @@ for label in ("Nothing", "Lung Lesion"):
     if st.button(f"Focus {label}"):
         st.session_state["focus"] = label
 number = st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-st.button("Rerun")
+st.button("Rerun", shortcut="N")
 columns = st.columns(int(st.query_params.get("viewers", "1")))
 for place, column in enumerate(columns):
     with column:
