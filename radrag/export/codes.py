@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radrag.domain import Polarity, Severity, Side
+from radrag.domain import Polarity, Severity, Side, Study
 
 OWN_SCHEME = "99RADRAG"  # private schemes begin with 99 (PS3.3 8.2)
 SYSTEMS = {
@@ -81,6 +81,15 @@ SEVERITY = {
     Severity.SEVERE: Coded("24484000", "SCT", "Severe"),
 }
 CHEST_RADIOGRAPH = Coded("399208008", "SCT", "Plain chest X-ray")
+
+TWO_VIEWS = Coded("36643-5", "LN", "XR Chest 2 Views")
+ANY_STUDY = Coded("18748-4", "LN", "Diagnostic imaging study")
+
+
+def study_code(study: Study) -> Coded:
+    """Return the LOINC code of what was done: two views where they are a frontal and a lateral, else any study."""
+    views = sorted(image.view for image in study.images)
+    return TWO_VIEWS if views in (["LATERAL", "PA"], ["AP", "LATERAL"]) else ANY_STUDY
 
 
 def finding_code(label: str) -> Coded:

@@ -20,11 +20,14 @@ UNNAMED = "not named"
 _LONGEST_NAME = 63  # PN, a component group (PS3.5 table 6.2-1)
 
 
-def document(outgoing: Outgoing, *, kind: str, sop_class_uid: str, modality: str, series_number: int) -> Dataset:
+def document(
+    outgoing: Outgoing, *, kind: str, sop_class_uid: str, modality: str, series_number: int, description: str
+) -> Dataset:
     """Return a document with everything but its content.
 
     Args:
         kind: by which its UIDs differ from those of the report's other documents.
+        description: of the series, which holds all versions and so says nothing of their state.
     """
     who, issued = outgoing.identity, outgoing.issued_at
     made = Dataset()
@@ -44,7 +47,7 @@ def document(outgoing: Outgoing, *, kind: str, sop_class_uid: str, modality: str
     made.Modality = modality
     made.SeriesInstanceUID = series_uid(outgoing, kind)
     made.SeriesNumber = series_number
-    made.SeriesDescription = "Report" if outgoing.signed else "Report, preliminary and unverified"
+    made.SeriesDescription = description
     _add_equipment(made, outgoing)
     made.InstanceNumber = outgoing.report.version + 1
     made.ContentDate, made.ContentTime = _date(issued), _time(issued)
@@ -143,7 +146,7 @@ def _add_equipment(made: Dataset, outgoing: Outgoing) -> None:
     algorithm, sender = outgoing.algorithm, outgoing.sender
     made.Manufacturer = made.ManufacturerModelName = algorithm.name
     made.SoftwareVersions = algorithm.version
-    made.DeviceSerialNumber = "1"
+    made.DeviceSerialNumber = uid_of("algorithm", algorithm.name, algorithm.version)
     if sender.institution:
         made.InstitutionName = _one_value(sender.institution)
     if sender.department:

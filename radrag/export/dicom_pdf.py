@@ -20,7 +20,14 @@ def report_to_dicom_pdf(outgoing: Outgoing) -> bytes:
     Raises:
         MissingDependency: reportlab or pymupdf-fonts is not installed.
     """
-    made = document(outgoing, kind=KIND, sop_class_uid=EncapsulatedPDFStorage, modality="DOC", series_number=9903)
+    made = document(
+        outgoing,
+        kind=KIND,
+        sop_class_uid=EncapsulatedPDFStorage,
+        modality="DOC",
+        series_number=9903,
+        description="Report as PDF",
+    )
     made.ConversionType = "WSD"  # workstation
     made.AcquisitionDateTime = ""
     made.BurnedInAnnotation = "YES" if outgoing.identity.known else "NO"

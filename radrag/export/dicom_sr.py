@@ -46,7 +46,9 @@ STANDING = own("STANDING", "Where the report stands")
 
 def report_to_sr(outgoing: Outgoing) -> bytes:
     """Return the report as a DICOM file: UNVERIFIED and PRELIMINARY until a named reader signed it."""
-    made = document(outgoing, kind=KIND, sop_class_uid=EnhancedSRStorage, modality="SR", series_number=9901)
+    made = document(
+        outgoing, kind=KIND, sop_class_uid=EnhancedSRStorage, modality="SR", series_number=9901, description="Report"
+    )
     made.ReferencedPerformedProcedureStepSequence = []
     made.PerformedProcedureCodeSequence = []
     add_state(made, outgoing, kind=KIND, verified=outgoing.signed)

@@ -28,7 +28,14 @@ def report_to_sr3d(outgoing: Outgoing) -> bytes:
         MissingDependency: highdicom is not installed.
     """
     placed = _placed(outgoing)
-    made = document(outgoing, kind=KIND, sop_class_uid=Comprehensive3DSRStorage, modality="SR", series_number=9902)
+    made = document(
+        outgoing,
+        kind=KIND,
+        sop_class_uid=Comprehensive3DSRStorage,
+        modality="SR",
+        series_number=9902,
+        description="Findings with a place",
+    )
     made.ReferencedPerformedProcedureStepSequence = []
     made.PerformedProcedureCodeSequence = []
     add_state(made, outgoing, kind=KIND, verified=False)  # readers sign words, not boxes and certainties

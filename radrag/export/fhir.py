@@ -12,7 +12,7 @@ import json
 from urllib.parse import quote
 
 from radrag.domain import PRIOR, ReportState
-from radrag.export.codes import SYSTEMS
+from radrag.export.codes import ANY_STUDY, SYSTEMS, study_code
 from radrag.export.fhir_findings import observations
 from radrag.export.fhir_parts import (
     GENDERS,
@@ -20,6 +20,7 @@ from radrag.export.fhir_parts import (
     Resource,
     attachment,
     coding,
+    concept,
     entry,
     fhir_id,
     human_name,
@@ -43,8 +44,6 @@ DOCUMENT_STATES = {
     ReportState.CORRECTED: "amended",
 }
 STUDY_UID = coding(SYSTEMS["DCM"], "110180", "Study Instance UID")
-TWO_VIEWS = coding(SYSTEMS["LN"], "36643-5", "XR Chest 2 Views")
-ANY_STUDY = coding(SYSTEMS["LN"], "18748-4", "Diagnostic imaging study")
 
 
 def report_to_fhir(outgoing: Outgoing) -> bytes:
@@ -218,7 +217,7 @@ def _order(outgoing: Outgoing, patient: Resource) -> Resource | None:
         "status": "unknown",
         "intent": "order",
         "category": [{"coding": [coding(SYSTEMS["SCT"], "363679005", "Imaging")]}],
-        "code": {"coding": [_code(outgoing)]},
+        "code": concept(study_code(outgoing.draft.study)),
         "subject": refer(patient),
     }
 
@@ -244,7 +243,7 @@ def _report(
             "basedOn": [refer(order)] if order else [],
             "status": STATES[outgoing.state] if outgoing.signed else "preliminary",
             "category": [{"coding": [coding(f"{TERMINOLOGY}/v2-0074", "RAD", "Radiology")]}],
-            "code": {"coding": [_code(outgoing)], "text": TITLE},
+            "code": concept(study_code(outgoing.draft.study)),
             "subject": refer(patient),
             **study_day(outgoing),
             "issued": instant(outgoing.issued_at),
@@ -265,7 +264,7 @@ def _document(outgoing: Outgoing, patient: Resource, authors: list[Resource], re
         "id": fhir_id("document", outgoing.draft.draft_id, outgoing.identity.known),
         "status": "current",
         "docStatus": state,
-        "type": {"coding": [ANY_STUDY]},
+        "type": concept(ANY_STUDY),
         "subject": refer(patient),
         "date": instant(outgoing.issued_at),
         "author": [refer(one) for one in authors],
@@ -306,11 +305,6 @@ def _whose(case: str) -> str:
 
 def _report_id(outgoing: Outgoing) -> str:
     return fhir_id("report", outgoing.draft.draft_id, outgoing.identity.known)
-
-
-def _code(outgoing: Outgoing) -> Resource:
-    views = [image.view.value for image in outgoing.draft.study.images]
-    return TWO_VIEWS if len(views) == 2 and "LATERAL" in views and {"PA", "AP"} & set(views) else ANY_STUDY
 
 
 def _token(value: str) -> str:

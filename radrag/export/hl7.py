@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from radrag.domain import ReportState
-from radrag.export.codes import Coded, own
+from radrag.export.codes import Coded, own, study_code
 from radrag.export.outgoing import Outgoing
 from radrag.export.wording import communicated, heading, status_line
 
@@ -29,7 +29,6 @@ SECTIONS = {
 }
 ADDENDUM = Coded("55107-7", "LN", "Addendum")
 COMMUNICATION = Coded("73568-8", "LN", "Communication of Critical Results")
-STUDY = Coded("18748-4", "LN", "Diagnostic imaging study")
 
 _ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})  # chapter 2.7.1
 
@@ -90,7 +89,7 @@ def _request(outgoing: Outgoing) -> str:
         1: "1",
         2: _accession(outgoing),
         3: _accession(outgoing) or escaped(outgoing.draft.draft_id),
-        4: _code(STUDY),
+        4: _code(study_code(outgoing.draft.study)),
         7: outgoing.identity.study_date,
         22: _time(outgoing.issued_at),
         24: "RAD",

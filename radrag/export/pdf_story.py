@@ -18,6 +18,7 @@ from radrag.export.outgoing import Outgoing, moment
 from radrag.export.pictures import Picture
 from radrag.export.wording import (
     EVIDENCE_NOTE,
+    MOST_RUNS,
     RELATIONS,
     TITLE,
     caption,
@@ -26,6 +27,7 @@ from radrag.export.wording import (
     drafted_by,
     heading,
     patient_line,
+    runs,
     status_line,
     status_words,
 )
@@ -117,10 +119,11 @@ def _heading(words: str) -> list[Flowable]:
 
 
 def _marks(outgoing: Outgoing, sentence: DraftSentence) -> str:
-    numbers = outgoing.numbers(sentence.links)
-    if not numbers:
+    found = runs(outgoing.numbers(sentence.links))
+    if not found:
         return ""
-    links = ",".join(f'<a href="#r{number}">{number}</a>' for number in numbers)
+    links = ",".join(f'<a href="#r{first}">{label}</a>' for label, first in found[:MOST_RUNS])
+    links += ",…" if len(found) > MOST_RUNS else ""
     return f'<super size="6.5" rise="4"><font color="{ACCENT}">{links}</font></super>'
 
 
@@ -169,11 +172,14 @@ class FramedImage(Flowable):
             return
         canvas.drawImage(ImageReader(BytesIO(self.picture.jpeg)), 0, 0, width, height)
         canvas.setStrokeColor(HexColor(FRAME))
-        canvas.setFillColor(HexColor(FRAME))
         canvas.setFont(BOLD, 6)
         for label, (x0, y0, x1, y1) in self.picture.boxes:
             canvas.rect(x0 * width, (1 - y1) * height, (x1 - x0) * width, (y1 - y0) * height, fill=0)
-            canvas.drawString(x0 * width, (1 - y0) * height + 2, settable(label))
+            words, left, top = settable(label), x0 * width, (1 - y0) * height
+            canvas.setFillColor(HexColor(FRAME))
+            canvas.rect(left, top - 8, canvas.stringWidth(words, BOLD, 6) + 4, 8, stroke=0, fill=1)
+            canvas.setFillColor(HexColor(INK))
+            canvas.drawString(left + 2, top - 6, words)
 
 
 def _ending(outgoing: Outgoing) -> list[Flowable]:

@@ -11,7 +11,7 @@ from radrag.export.outgoing import Outgoing, moment
 from radrag.export.pictures import Picture
 from radrag.export.wording import (
     EVIDENCE_NOTE,
-    RELATIONS,
+    MOST_RUNS,
     TITLE,
     caption,
     clock,
@@ -19,8 +19,10 @@ from radrag.export.wording import (
     drafted_by,
     heading,
     patient_line,
+    runs,
     status_line,
     status_words,
+    weighed,
 )
 
 STYLE = """body{font:16px/1.5 sans-serif;color:#1b2733;max-width:52em;margin:2em auto;padding:0 1em}
@@ -72,7 +74,9 @@ def _sentence(outgoing: Outgoing, sentence: DraftSentence) -> str:
     words = escape(sentence.text)
     if sentence.image_findings and outgoing.draft.study.images:
         words = f'<a href="{escape(rendered_url(outgoing, 0) or "#image-1")}"{_uids(outgoing)}>{words}</a>'
-    marks = "".join(f'<a href="#r{number}">[{number}]</a>' for number in outgoing.numbers(sentence.links))
+    found = runs(outgoing.numbers(sentence.links))
+    marks = ",".join(f'<a href="#r{first}">{label}</a>' for label, first in found[:MOST_RUNS])
+    marks += ",…" if len(found) > MOST_RUNS else ""
     return f"<span>{words}</span>" + (f"<sup>{marks}</sup>" if marks else "")
 
 
@@ -126,10 +130,7 @@ def _evidence(outgoing: Outgoing) -> list[str]:
     rows = []
     for sentences in outgoing.sections.values():
         for sentence in sentences:
-            said = "; ".join(
-                f"[{outgoing.numbers((link,))[0]}] {RELATIONS[link.relation]} {link.strength:.2f}"
-                for link in sentence.links
-            )
+            said = weighed(outgoing, sentence)
             words = f"<b>{escape(sentence.text)}</b> {escape(status_words(sentence.status))}"
             rows.append(f"<li>{words}{'<br>' + escape(said) if said else ''}</li>")
     listed = "".join(

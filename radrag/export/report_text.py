@@ -8,15 +8,17 @@ from radrag.domain import DraftSentence
 from radrag.export.outgoing import Outgoing, moment
 from radrag.export.wording import (
     EVIDENCE_NOTE,
-    RELATIONS,
+    MOST_RUNS,
     TITLE,
     clock,
     communicated,
     drafted_by,
     heading,
     patient_line,
+    runs,
     status_line,
     status_words,
+    weighed,
 )
 
 WIDTH = 88
@@ -65,13 +67,8 @@ def _evidence(outgoing: Outgoing) -> list[str]:
     lines = ["", "EVIDENCE", *_wrap(EVIDENCE_NOTE)]
     for sentences in outgoing.sections.values():
         for sentence in sentences:
-            said = [
-                f"[{number}] {RELATIONS[link.relation]} {link.strength:.2f}"
-                for link in sentence.links
-                for number in outgoing.numbers((link,))
-            ]
             lines += _wrap(f"{sentence.text} - {status_words(sentence.status)}", "  - ", "    ")
-            lines += _wrap("; ".join(said), "    ", "    ")
+            lines += _wrap(weighed(outgoing, sentence), "    ", "    ")
     if outgoing.references:
         lines += ["", "REFERENCES"]
     for reference in outgoing.references:
@@ -83,7 +80,9 @@ def _evidence(outgoing: Outgoing) -> list[str]:
 
 
 def _marks(outgoing: Outgoing, sentence: DraftSentence) -> str:
-    return "".join(f" [{number}]" for number in outgoing.numbers(sentence.links))
+    found = [label for label, _ in runs(outgoing.numbers(sentence.links))]
+    shown = [*found[:MOST_RUNS], *(["..."] if len(found) > MOST_RUNS else [])]
+    return f" [{', '.join(shown)}]" if shown else ""
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:

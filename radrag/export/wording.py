@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from radrag.domain import PRIOR, Acknowledgement, Relation, ReportState, Status
+from collections.abc import Iterable
+
+from radrag.domain import PRIOR, Acknowledgement, DraftSentence, Relation, ReportState, Status
 from radrag.export.outgoing import Outgoing, moment
 from radrag.export.pictures import Picture
 from radrag.export.text import BANNER, WORDS
@@ -53,6 +55,32 @@ def drafted_by(outgoing: Outgoing) -> str:
     parts = ", ".join(f"{part} {name}" for part, name in outgoing.algorithm.parts)
     made = f"Drafted by {outgoing.algorithm.name} {outgoing.algorithm.version}"
     return f"{made} ({parts})" if parts else made
+
+
+MOST_RUNS = 4
+"""Runs of reference numbers behind a sentence; the appendix has them all."""
+
+
+def runs(numbers: Iterable[int]) -> list[tuple[str, int]]:
+    """Return numbers in order as runs: (``9-12``, 9)."""
+    found: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if found and found[-1][-1] == number - 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return [(str(one[0]) if len(one) == 1 else f"{one[0]}-{one[-1]}", one[0]) for one in found]
+
+
+def weighed(outgoing: Outgoing, sentence: DraftSentence) -> str:
+    """Return what the evidence says of a sentence in one line: ``[1-5] supports 1.00; [9] contradicts 0.80``."""
+    numbers: dict[tuple[Relation, str], list[int]] = {}
+    for link in sentence.links:
+        numbers.setdefault((link.relation, f"{link.strength:.2f}"), []).extend(outgoing.numbers((link,)))
+    return "; ".join(
+        f"[{', '.join(label for label, _ in runs(of_kind))}] {RELATIONS[relation]} {strength}"
+        for (relation, strength), of_kind in numbers.items()
+    )
 
 
 EVIDENCE_NOTE = (
