@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         generator_certificates: PEM file of the authorities to trust for https; empty for those of the system.
         nli_model: folder of an inference model that may doubt what the rules call supported; none when empty.
         hits: how many cases ground a draft (1 to 100).
+        misleading_penalty: what cases lose in retrieval whose sentences readers called misleading (0 to 1; 0: nothing).
         seed: seed of everything random.
         institution: name of the hospital or practice, as exported reports name their sender.
         department: name of its department.
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     generator_certificates: Path | None = None
     nli_model: Path | None = None
     hits: int = Field(default=20, ge=1, le=100)
+    misleading_penalty: float = Field(default=0.0, ge=0, le=1)
     seed: int = 0
     institution: str = Field(default="", max_length=64)  # DICOM LO holds no more (PS3.5 table 6.2-1)
     department: str = Field(default="", max_length=64)

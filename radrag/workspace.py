@@ -87,10 +87,18 @@ class Workspace:
         """
         from radrag.corpus.snapshot import current_index
         from radrag.retrieval.engine import Retriever
+        from radrag.retrieval.rerank import AgreementReranker, Bonuses
         from radrag.retrieval.weights import load_weights
 
         weights = load_weights(current_index(self.settings.indexes))
-        return Retriever(self.snapshot, self.text_encoder, weights=weights)
+        penalty = Bonuses(trusted=self.settings.misleading_penalty)
+        reranker = AgreementReranker(self.snapshot.cases, penalty, misleading=self._misleading)
+        return Retriever(self.snapshot, self.text_encoder, weights=weights, reranker=reranker)
+
+    @cached_property
+    def _misleading(self) -> dict[str, int]:
+        """Case id → how many of its sentences readers called misleading; empty where that is to change nothing."""
+        return self.store.misleading_sentences() if self.settings.misleading_penalty else {}
 
     @cached_property
     def novelty(self) -> Novelty | None:
@@ -176,6 +184,7 @@ class Workspace:
             terms=self.store,
             hits=self.settings.hits,
             seed=self.settings.seed,
+            settled={"misleading": self._misleading} if self._misleading else None,
         )
 
     def rewording(self, draft: Draft) -> Rewording:

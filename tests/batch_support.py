@@ -7,8 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import uuid
+from pathlib import Path
 
+from radrag.batch.queue import Queue
+from radrag.batch.values import WorkerOptions
+from radrag.batch.worker import Worker, new_worker_name
+from radrag.domain import Draft
+from radrag.settings import load_settings
+from radrag.store.canonical import utc_now
 from radrag.store.job_values import NewJob
+from radrag.workspace import Workspace
 
 
 def new_job(number, versions="v1"):
@@ -82,3 +92,63 @@ def what_was_drafted(lines):
     found = {draft["study"]["study_instance_uid"]: draft for draft in drafts}
     assert len(found) == len(drafts), "a study was drafted twice"
     return found
+
+
+# Workers without models
+
+
+class Drafts:
+    """A drafter that says nothing of every study, and does what it is told to for some files."""
+
+    def __init__(self, act=lambda path: None):
+        self.act = act
+        self.looked_at = []
+
+    def look(self, study):
+        self.looked_at.append(study.study.images[0].path)
+        return object()
+
+    def draft(self, study, *, seen):
+        assert seen is not None
+        self.act(Path(study.study.images[0].path).name)
+        return Draft(uuid.uuid4().hex, study.study, (), (), (), (), (), {"created_at": utc_now()})
+
+
+def queue_of(folder, versions="v1"):
+    """Return the queue of a workspace that has no index."""
+    queue = Queue(Workspace(load_settings(workspace=folder)))
+    queue.__dict__["versions"] = versions
+    return queue
+
+
+def worker_of(queue, drafter, **options):
+    """Return a worker of a queue, and the list that its events go to."""
+    events = []
+    made = Worker(
+        new_worker_name(),
+        queue.store,
+        drafter,
+        versions=queue.versions,
+        salt="salt",
+        options=WorkerOptions(**{"poll": 0.01} | options),
+        tell=events.append,
+    )
+    return made, events
+
+
+def work_and_crash(settings, options, name, pipe):
+    """Stands for :func:`radrag.batch.process.work`: ends the process over files called "poison"."""
+
+    def act(name):
+        if "poison" in name:
+            os._exit(7)
+
+    stop = threading.Event()
+    threading.Thread(target=lambda: (pipe.recv(), stop.set()), daemon=True).start()
+    queue = queue_of(settings.workspace)
+    Worker(name, queue.store, Drafts(act), versions="v1", salt="salt", options=options, tell=pipe.send).run(stop)
+
+
+def break_at_once(settings, options, name, pipe):
+    """Stands for a worker that cannot even start."""
+    os._exit(9)

@@ -81,7 +81,7 @@ class Cache:
     def get(self, key: tuple[str, ...], make: Callable[[], Encoded]) -> Encoded:
         """Return the answer of a key, made if it is not held.
 
-        One is made at a time: decoding takes 10 bytes a pixel, and two readers often ask for the same image.
+        One is made at a time: that takes up to 12 bytes a pixel, and two readers often ask for the same image.
         """
         found = self._look(key)
         if found is not None:

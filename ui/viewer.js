@@ -234,7 +234,7 @@ class Viewer {
   }
 
   do(task) {
-    const { view, inverted, boxes, heat } = this.state;
+    const { view, inverted, boxes } = this.state;
     const tasks = {
       whole: () => this.change({ view: wholeView(this.head, this.size, view.turns) }),
       hundred: () => this.change({ view: { ...view, scale: 1, whole: false } }),
@@ -243,7 +243,7 @@ class Viewer {
       invert: () => this.change({ inverted: !inverted }),
       turn: () => this.change({ view: { ...view, turns: (view.turns + 1) % 4 } }),
       boxes: () => this.change({ boxes: !boxes }),
-      heat: () => this.toggleHeat(!heat),
+      heat: () => this.toggleHeat(!this.heat()),
       measure: () => ((this.measuring = !this.measuring), (this.line = null), this.change({})),
       link: () => ((groups.get(this.link).on = !groups.get(this.link).on), tellGroup(this.link), this.change({})),
       more: () => this.more(),

@@ -113,7 +113,10 @@ Object.assign(Viewer.prototype, {
     if (left) Object.assign(this.drag, { task: "pan", first: left, last: left, moved: true }); // one finger goes on
     if (!click) return;
     const found = this.hit(event);
-    if (found) this.tell("region", found.label);
+    if (!found) return;
+    this.state.focus = found.label; // when the page then puts it into focus, the image need not move
+    this.draw();
+    this.tell("region", found.label);
   },
 
   /** The smallest box under the pointer. */

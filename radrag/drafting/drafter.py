@@ -54,6 +54,7 @@ class Drafter:
         terms: knows which cases and images may not be passed on.
         hits: how many cases ground a draft.
         rounds: how often the claims of unsupported sentences are looked up again; 0 for not at all.
+        settled: what else decides a draft, for its provenance, as JSON values.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Drafter:
         hits: int = 20,
         rounds: int = ROUNDS,
         seed: int = 0,
+        settled: Mapping[str, object] | None = None,
     ) -> None:
         self._encoder = encoder
         self._retriever = retriever
@@ -86,6 +88,7 @@ class Drafter:
         self._hits = hits
         self._rounds = rounds
         self._seed = seed
+        self._settled = dict(settled or {})
 
     def prior(self, *, sections: Mapping[str, str] | None = None, study: LoadedStudy | None = None) -> Prior:
         """Return a patient's earlier study, to be given to :meth:`draft`: its report, its images, or both."""
@@ -180,7 +183,7 @@ class Drafter:
             hits=(*hits, *looked_up),
             image_findings=seen.findings,
             warnings=tuple(dict.fromkeys(warnings)),
-            provenance=made_by | made_of | named,
+            provenance=made_by | self._settled | made_of | named,
             transcripts=asked,
         )
 

@@ -50,20 +50,31 @@ class Bonuses:
         sex: the same sex.
         age: the same age, falling to 0 at :data:`YEARS` of difference.
         view: an image of one of the query's projections.
+        trusted: taken from a case whose sentences readers called misleading: this much for one of them, more for
+            several, at most twice as much.
     """
 
     side: float = 0.03
     sex: float = 0.01
     age: float = 0.01
     view: float = 0.01
+    trusted: float = 0.0
 
 
 class AgreementReranker:
-    """Adds bonuses for what is known on both sides; what is unknown on either adds nothing."""
+    """Adds bonuses for what is known on both sides; what is unknown on either adds nothing.
 
-    def __init__(self, catalogue: Catalogue, bonuses: Bonuses | None = None) -> None:
+    Args:
+        misleading: case id → how many of its sentences readers called misleading.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, bonuses: Bonuses | None = None, *, misleading: Mapping[str, int] | None = None
+    ) -> None:
         self._catalogue = catalogue
         self._bonuses = bonuses or Bonuses()
+        # 1 for one sentence, nearing 2: no number of marks takes more than twice the bonus.
+        self._distrust = {case_id: 2.0 - 2.0 / (1 + count) for case_id, count in (misleading or {}).items() if count}
 
     def rerank(self, fused: Ranked, query: Query) -> Ranked:
         """Return the cases with the bonuses added to the scores of the first :data:`POOL`; ties by id."""
@@ -95,6 +106,9 @@ class AgreementReranker:
             found["age"] = same_age(query.age, catalogue.ages[rows].astype(np.float64))
         if views and bonus.view:
             found["view"] = ((catalogue.views[rows] & view_bits(views)) > 0).astype(np.float64)
+        if self._distrust and bonus.trusted:
+            ids = catalogue.ids
+            found["trusted"] = np.array([-self._distrust.get(ids[row], 0.0) for row in rows.tolist()])
         return found
 
 
@@ -103,6 +117,8 @@ def _said(name: str, agreement: float) -> str:
         return "same side" if agreement > 0 else "other side"
     if name == "view":
         return "same view" if agreement else "another view"
+    if name == "trusted":
+        return "called misleading" if agreement else ""
     if name == "age":
         return "about the same age" if agreement >= 0.5 else ""
     return f"same {name}" if agreement else ""

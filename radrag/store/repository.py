@@ -179,6 +179,11 @@ class Store(Corpora, Jobs, People):
             made = self._event(reviews.PREFIX + event.act, payload, patient_key)
             audit_log.append(session, replace(made, who=event.who))
 
+    def misleading_sentences(self) -> dict[str, int]:
+        """Return case id → how many of its sentences readers call misleading."""
+        with self._database.reading() as session:
+            return reviews.misleading_sentences(session)
+
     def record_opening(self, draft_id: str, who: str) -> None:
         """Put on record that a person opened a draft.
 

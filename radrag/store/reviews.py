@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from sqlalchemy import func, insert, select, update
@@ -40,6 +41,22 @@ def first_opened(session: Session, draft_id: str) -> str | None:
         .order_by(AuditRow.position)
     )
     return next((row.at for row in rows if row.payload.get("draft_id") == draft_id), None)
+
+
+def misleading_sentences(session: Session) -> dict[str, int]:
+    """Return case id → how many of its sentences readers call misleading, each sentence once over all drafts."""
+    acts = select(ReviewEventRow.draft_pk, ReviewEventRow.act, ReviewEventRow.payload)
+    rows = session.execute(
+        acts.where(ReviewEventRow.act.in_(("distrust", "trust"))).order_by(
+            ReviewEventRow.draft_pk, ReviewEventRow.position
+        )
+    )
+    standing: set[tuple[int, str, str, int]] = set()
+    for row in rows:
+        quoted = (row.draft_pk, *(row.payload[name] for name in ("case_id", "section", "sentence")))
+        (standing.add if row.act == "distrust" else standing.discard)(quoted)
+    sentences = {quoted[1:] for quoted in standing}
+    return dict(Counter(case_id for case_id, *_ in sentences))
 
 
 def events(session: Session, draft_id: str) -> list[ReviewEvent]:

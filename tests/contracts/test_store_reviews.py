@@ -148,3 +148,22 @@ def test_an_act_that_was_altered_outside_is_found(store, tampering):
         connection.commit()
     assert ("d1", 2) in store.altered_review_events()
     assert store.verify_audit_log() == []  # the log itself is whole: it is what tells
+
+
+def test_a_sentence_that_several_drafts_call_misleading_counts_once_and_can_be_trusted_again(store):
+    at = desk(store)
+    quoted = {"case_id": "c:1", "section": "findings", "sentence": 0}
+    review = at.act(at.review(), Act.DISTRUST, **quoted)
+    review = at.act(review, Act.DISTRUST, **{**quoted, "sentence": 1})
+    assert store.misleading_sentences() == {"c:1": 2}
+    at.act(review, Act.TRUST, **quoted)
+    assert store.misleading_sentences() == {"c:1": 1}
+
+
+def test_the_worklist_tells_urgent_findings_and_who_read_last(store):
+    assert store.drafts(urgent=["Pneumothorax"])[0].reader == ""
+    labels = {finding.label for one in store.draft("d1").sentences for finding in one.findings}
+    work(store, "baker")
+    (row,) = store.drafts(urgent=labels)
+    assert row.reader == "baker"
+    assert set(row.urgent) <= labels

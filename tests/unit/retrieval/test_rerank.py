@@ -11,7 +11,7 @@ from radrag.corpus.catalogue import CatalogueBuilder
 from radrag.domain import Case, Side, StudyImage, View
 from radrag.retrieval.query import Query
 from radrag.retrieval.ranked import Ranked, ordered
-from radrag.retrieval.rerank import POOL, AgreementReranker, same_age, same_sides
+from radrag.retrieval.rerank import POOL, AgreementReranker, Bonuses, same_age, same_sides
 
 
 @dataclass(frozen=True)
@@ -123,3 +123,26 @@ def test_the_reasons_say_what_agrees_and_which_side_or_view_does_not(case, expec
     query = Query({}, "", sides={"Mass": Side.LEFT}, sex="F", age=60.0, views=frozenset({View.PA}))
     assert AgreementReranker(catalogue([case])).reasons(0, query) == expected
     assert AgreementReranker(catalogue([case])).reasons(0, Query({}, "")) == ()
+
+
+class TestMisleading:
+    def order(self, penalty, **misleading):
+        held = catalogue([PLAIN, PLAIN, PLAIN])
+        fused = ordered(np.arange(3), np.array([0.5, 0.49, 0.40]), held.by_id)
+        marks = {f"c:00{key[1:]}": count for key, count in misleading.items()}
+        reranker = AgreementReranker(held, Bonuses(trusted=penalty), misleading=marks)
+        return held_ids(held, reranker.rerank(fused, Query({}, "effusion")))
+
+    def test_a_case_called_misleading_falls_behind_those_that_fit_alike(self):
+        assert self.order(0.03, _0=1) == ["c:001", "c:000", "c:002"]
+
+    def test_no_number_of_marks_costs_more_than_twice_one(self):
+        assert self.order(0.03, _0=10_000) == ["c:001", "c:000", "c:002"]
+
+    def test_marks_change_nothing_where_the_site_does_not_want_them_to(self):
+        assert self.order(0.0, _0=5) == ["c:000", "c:001", "c:002"]
+
+    def test_the_reason_is_told(self):
+        held = catalogue([PLAIN])
+        reranker = AgreementReranker(held, Bonuses(trusted=0.03), misleading={"c:000": 1})
+        assert "called misleading" in reranker.reasons(0, Query({}, "effusion"))
