@@ -10,10 +10,10 @@ SOURCES := radrag data_prep ui tests benchmarks docs
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo review test lint bench lock docs clean
+.PHONY: help demo review test lint bench lock screenshots docs clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "radrag needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 2; }
@@ -55,6 +55,9 @@ $(VENV)/.bench: $(VENV)/.dev
 
 bench: $(VENV)/.bench  ## measure speed against named peers (hnswlib needs a C++ compiler)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+screenshots: $(VENV)/.dev  ## take the pictures of the review screen anew (needs Chromium)
+	@PYTHONPATH=tests:tests/ui $(BIN)/python tests/ui/make_screenshots.py $(SCREENSHOT_ARGS)
 
 docs: $(VENV)/.dev  ## regenerate docs/cli.md and docs/models.md
 	@$(BIN)/python docs/build_cli_help.py

@@ -1,10 +1,11 @@
 """How fast the review screen answers: page switches, decisions, bytes of an image, memory of the server.
 
-Fills a copy of a workspace with 1,000 studies and 20,000 rows of the audit log, serves it as ``radrag review`` does, and
-uses it in a real Chromium. Times are from the key or click to what it brings on the screen, so the browser's own work
+Fills a copy of a workspace with 1,000 studies and 20,000 rows of the audit log, serves it as ``radrag review`` does,
+and uses it in a real Chromium. Times are from the key or click to what it brings on the screen, so the browser's own work
 is in them; the worklist's rows come once Streamlit's table has drawn.
 
-Run: ``python benchmarks/review.py --workspace FOLDER`` with a workspace that holds a draft (``radrag demo``).
+Run: ``python benchmarks/review.py``, or with ``--workspace FOLDER`` of a workspace that holds a draft, which spares
+building the demo's index. There is no peer: no other open system shows drafts with evidence for signature.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from radrag.cli.demo import prepare, sample_radiograph
+from radrag.cli.inputs import read_one_study
 from radrag.domain import Role
 from radrag.people import accounts
 from radrag.settings import load_settings
 from radrag.store import audit_log, drafts
 from radrag.store.repository import Store
 from radrag.store.values import AuditEvent
+from radrag.workspace import Workspace
 
 PASSWORD = "a password for a benchmark"
 CHROMIUM = "/usr/bin/chromium"
@@ -39,7 +43,7 @@ FLAGS += ["--disable-background-networking", "--disable-component-update", "--di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--workspace", type=Path)
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--sessions", type=int, default=5)
@@ -47,7 +51,10 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "workspace"
-        shutil.copytree(given.workspace, place)
+        if given.workspace:
+            shutil.copytree(given.workspace, place)
+        else:
+            draft_sample(place)
         ids = fill(place, given.studies, given.rows)
         command = [sys.executable, "-m", "radrag", "--workspace", str(place), "review", "--port", "0"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
@@ -58,6 +65,15 @@ def main() -> None:
                 server.terminate()
 
 
+def draft_sample(folder: Path) -> None:
+    """Make a workspace with the draft of the sample radiograph."""
+    workspace = Workspace(load_settings(workspace=folder))
+    prepare(workspace)
+    study = read_one_study(sample_radiograph(), salt=workspace.settings.salt())
+    workspace.store.save_draft(workspace.drafter.draft(study))
+    workspace.store.close()
+
+
 def fill(workspace: Path, studies: int, rows: int) -> list[str]:
     """Multiply a workspace's first draft, lengthen its audit log, add a reader; return the drafts' ids."""
     with Store.open(load_settings(workspace=workspace).url) as store:
@@ -66,16 +82,14 @@ def fill(workspace: Path, studies: int, rows: int) -> list[str]:
         first = store.draft(store.drafts(limit=1)[0].draft_id)
         begin = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
         ids = []
-        with store._database.writing() as session:  # noqa: SLF001 - one transaction instead of thousands
+        with store._database.writing() as session:  # one transaction instead of thousands
             for number in range(studies):
                 at = (begin + datetime.timedelta(minutes=number)).isoformat(timespec="microseconds")
                 study = replace(first.study, study_instance_uid=f"2.25.{number}", patient_key=uuid.uuid4().hex)
                 ids.append(uuid.uuid4().hex)
-                made = replace(
-                    first, draft_id=ids[-1], study=study, provenance={**first.provenance, "created_at": at}
-                )
+                made = replace(first, draft_id=ids[-1], study=study, provenance={**first.provenance, "created_at": at})
                 drafts.save(session, made)
-        with store._database.writing() as session:  # noqa: SLF001
+        with store._database.writing() as session:
             for number in range(rows):
                 audit_log.append(session, AuditEvent("evidence.read", "bench", "host", f"key {number}", {"n": number}))
     return ids
