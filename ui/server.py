@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import socket
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import uvicorn
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit.starlette import App
+from streamlit.web.bootstrap import load_config_options
 
 from radrag.errors import StoreError
 from radrag.people import passwords
@@ -19,6 +22,7 @@ from radrag.settings import load_settings
 from ui import organisation, pixels
 from ui.gate import NO_DATABASE, SECONDS_BETWEEN_LOOKS, Gate
 from ui.login import LoginPages
+from ui.streamlit_options import THEMES, options
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,47 +32,12 @@ if TYPE_CHECKING:
     from radrag.store.repository import Store
 
 SCRIPT = Path(__file__).with_name("app.py")
+LARGEST_MESSAGE = 64 * 2**20  # bytes on the socket
+STOP_SECONDS = 4  # for what is under way when the server is to end
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 ROUTES: list[BaseRoute] = [Route(pixels.ROUTE, pixels.pixels)]
 """What the pages ask for besides Streamlit's own. The gate is before all of it; ``scope[gate.ACCOUNT]`` is who asks."""
-
-# These win over every config file and environment variable that Streamlit reads.
-SAFE: dict[str, Any] = {
-    "server.headless": True,
-    "server.enableCORS": True,
-    "server.enableXsrfProtection": True,
-    "server.xsrfCookieSameSite": "strict",
-    "server.enableStaticServing": False,
-    "server.enableAgentApi": False,
-    "server.trustedUserHeaders": {},  # who it is, is said by the gate alone
-    "server.baseUrlPath": "",  # the gate knows paths from the root
-    "server.fileWatcherType": "none",
-    "server.maxUploadSize": 200,  # MB: a study of several views
-    "browser.gatherUsageStats": False,
-    "client.toolbarMode": "viewer",
-    "client.showErrorLinks": False,  # would pass the error on to search engines
-    "client.showErrorDetails": "type",  # no values of the data in an error shown
-    "logger.hideWelcomeMessage": True,
-    "logger.level": "warning",
-    "global.developmentMode": False,
-}
-
-# The dark colours stand in ui/.streamlit/config.toml; light is said here, because this wins over the file.
-THEMES: dict[str, dict[str, str]] = {
-    "dark": {},
-    "light": {
-        "theme.base": "light",
-        "theme.primaryColor": "#1f6fb2",
-        "theme.backgroundColor": "#f6f8fa",
-        "theme.secondaryBackgroundColor": "#ffffff",
-        "theme.textColor": "#17212b",
-        "theme.borderColor": "#d3dbe3",
-        "theme.linkColor": "#1f6fb2",
-        "theme.dataframeBorderColor": "#d3dbe3",
-        "theme.dataframeHeaderBackgroundColor": "#eef2f6",
-    },
-}
 
 
 def build(
@@ -105,20 +74,6 @@ async def unreachable(_request: Request, _error: Exception) -> Response:
     return PlainTextResponse(NO_DATABASE, status_code=503)
 
 
-def config(
-    *, address: str, port: int, theme: str, hosts: Iterable[str], secrets: Path, certificate: str = "", key: str = ""
-) -> dict[str, Any]:
-    """Return what Streamlit is told.
-
-    Args:
-        secrets: file with the section ``[auth]`` of an OpenID provider, if there is one; no other is looked for.
-    """
-    place = {"server.address": address, "server.port": port, "server.allowedHosts": list(hosts)}
-    place["secrets.files"] = [str(secrets)]
-    tls = {"server.sslCertFile": certificate, "server.sslKeyFile": key} if certificate else {}
-    return {**SAFE, **THEMES[theme], **place, **tls}
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; the workspace comes from the environment."""
     parser = argparse.ArgumentParser(prog="python -m ui", description=__doc__)
@@ -128,22 +83,47 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", action="append", default=[], help="a name by which browsers call it")
     parser.add_argument("--tls-cert", default="")
     parser.add_argument("--tls-key", default="")
+    parser.add_argument("--proxy", default="", help="address of the proxy to believe")
     given = parser.parse_args(arguments)
     from radrag.store.repository import Store
 
     hosts = [name.lower() for name in (*LOOPBACK, given.address, *given.name)]
     settings = load_settings()
-    with Store.open(settings.url) as store:
+    with Store.open(settings.url) as store, listening(given.address, given.port) as place:
         passwords.ready()
         app = build(store, theme=given.theme, hosts=hosts)
-        told = config(
-            address=given.address,
-            port=given.port,
-            theme=given.theme,
-            hosts=hosts,
-            secrets=settings.workspace / "secrets.toml",
-            certificate=given.tls_cert,
-            key=given.tls_key,
+        load_config_options(
+            options(port=given.port, theme=given.theme, hosts=hosts, secrets=settings.workspace / "secrets.toml")
+        )
+        served = uvicorn.Config(
+            app,
+            ssl_certfile=given.tls_cert or None,
+            ssl_keyfile=given.tls_key or None,
+            forwarded_allow_ips=given.proxy,
+            ws="websockets-sansio",  # this and the next two as Streamlit's own server has them
+            ws_max_size=LARGEST_MESSAGE,
+            ws_per_message_deflate=False,
+            ws_ping_interval=30,
+            ws_ping_timeout=30,
+            access_log=False,  # addresses hold draft ids
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
         )
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in order, and passes the signal on
-            app.run(config=told)
+            uvicorn.Server(served).run(sockets=[place])
+
+
+def listening(address: str, port: int) -> socket.socket:
+    """Return a socket that listens, and sends what it has at once.
+
+    Waiting for more to send (Nagle), while the browser waits before it says that something arrived, costs 40 ms an
+    answer. asyncio switches that off, but not on sockets it does not know for TCP; connections inherit it from here.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    place.bind((address, port))
+    place.listen(128)
+    return place

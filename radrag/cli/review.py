@@ -87,7 +87,7 @@ def command(
     number = free_port(place.address, port)
     status = serve(
         [*place.command(), "--port", str(number), "--theme", theme],
-        environment(folder, page_script(), proxy=proxy or ""),
+        environment(folder, page_script()),
         url=place.url(number),
         probe=place.probe(number),
         open_browser=open_browser,
@@ -103,18 +103,21 @@ class Place:
         address: to listen on.
         names: by which browsers reach it from elsewhere.
         certificate, key: PEM files; None for http.
+        proxy: address of a proxy that is believed; empty for none.
     """
 
     address: str
     names: tuple[str, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
+    proxy: str = ""
 
     def command(self) -> list[str]:
         """Return the server's command line, but for port and looks."""
         named = [part for name in self.names for part in ("--name", name)]
         tls = ["--tls-cert", str(self.certificate), "--tls-key", str(self.key)] if self.certificate else []
-        return [sys.executable, "-m", "ui", "--address", self.address, *named, *tls]
+        proxy = ["--proxy", self.proxy] if self.proxy else []
+        return [sys.executable, "-m", "ui", "--address", self.address, *named, *tls, *proxy]
 
     def url(self, port: int) -> str:
         """Return the address for people."""
@@ -158,7 +161,7 @@ def placed(
         )
     if not names and (not loopback or proxy is not None):
         raise UsageError("Browsers elsewhere reach the page by a name: give it with --name.")
-    return Place(address, names, certificate, key)
+    return Place(address, names, certificate, key, proxy or "")
 
 
 def page_script() -> Path:
@@ -198,15 +201,10 @@ def free_port(address: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def environment(workspace: Path, script: Path, *, proxy: str) -> dict[str, str]:
-    """Return the child's environment: the workspace, the folder from which ``ui`` is imported, the proxy to believe."""
+def environment(workspace: Path, script: Path) -> dict[str, str]:
+    """Return the child's environment: the workspace, and the folder from which ``ui`` is imported."""
     paths = [str(script.parents[1]), *filter(None, [os.environ.get("PYTHONPATH", "")])]
-    return {
-        **os.environ,
-        "RADRAG_WORKSPACE": str(workspace.absolute()),
-        "PYTHONPATH": os.pathsep.join(paths),
-        "FORWARDED_ALLOW_IPS": proxy,  # uvicorn's; without it, whoever is on this machine would be believed
-    }
+    return {**os.environ, "RADRAG_WORKSPACE": str(workspace.absolute()), "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def serve(arguments: list[str], variables: dict[str, str], *, url: str, probe: str, open_browser: bool) -> int:

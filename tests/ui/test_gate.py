@@ -23,6 +23,7 @@ from radrag.store.canonical import utc_now
 from radrag.store.people_values import FAILURES, IDLE_SECONDS, LOGIN_SECONDS, Account, after
 from radrag.store.repository import Store
 from ui import gate, login, server
+from ui.streamlit_options import options
 
 HOST = "radrag.example"
 STREAM = f"ws://{HOST}/_stcore/stream"
@@ -405,21 +406,16 @@ def test_names_are_read_from_host_headers(host, name):
 
 def test_every_option_is_one_that_streamlit_knows():
     known = set(config.get_config_options())
-    told = server.config(
-        address="127.0.0.1", port=1, theme="light", hosts=["a"], secrets=Path("s"), certificate="c", key="k"
-    )
-    assert set(told) <= known
-    assert told["server.sslCertFile"] == "c"
-    assert "server.sslCertFile" not in server.config(
-        address="127.0.0.1", port=1, theme="dark", hosts=[], secrets=Path("s")
-    )
+    for theme in ("dark", "light"):
+        assert set(options(port=1, theme=theme, hosts=["a"], secrets=Path("s"))) <= known
 
 
 def test_streamlit_s_other_ways_in_are_shut():
-    told = server.config(address="127.0.0.1", port=1, theme="dark", hosts=["a"], secrets=Path("s"))
+    told = options(port=1, theme="dark", hosts=["a"], secrets=Path("s"))
     assert told["browser.gatherUsageStats"] is False
     assert told["server.enableAgentApi"] is False
     assert told["server.enableStaticServing"] is False
     assert told["server.trustedUserHeaders"] == {}
     assert told["server.allowedHosts"] == ["a"]
     assert told["client.showErrorDetails"] == "type"
+    assert told["secrets.files"] == ["s"]

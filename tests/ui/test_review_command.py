@@ -48,7 +48,8 @@ def test_with_a_certificate_other_machines_are_served_by_name():
 
 
 def test_a_proxy_may_stand_before_the_page_if_the_page_knows_its_name():
-    assert placed("10.0.0.5", names=("radrag.example",), proxy="10.0.0.1").address == "10.0.0.5"
+    place = placed("10.0.0.5", names=("radrag.example",), proxy="10.0.0.1")
+    assert place.command()[-4:] == ["--name", "radrag.example", "--proxy", "10.0.0.1"]
     for host in ("127.0.0.1", "10.0.0.5"):
         with pytest.raises(UsageError, match="--name"):
             placed(host, proxy="10.0.0.1")
@@ -103,9 +104,8 @@ def test_the_installed_page_is_found():
 
 def test_the_workspace_travels_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    variables = review.environment(tmp_path, Path("/site/ui/app.py"), proxy="")
+    variables = review.environment(tmp_path, Path("/site/ui/app.py"))
     assert variables["RADRAG_WORKSPACE"] == str(tmp_path)
-    assert variables["FORWARDED_ALLOW_IPS"] == ""
     assert variables["PYTHONPATH"].split(os.pathsep) == ["/site", "/elsewhere"]
 
 
