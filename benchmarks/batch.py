@@ -1,0 +1,218 @@
+"""Batches against their targets: throughput, a second worker, memory, kills.
+
+The limit of throughput is the slowest stage's own rate, measured alone in the same run, and the processor time that
+one study takes in all stages: N cores cannot draft more than N seconds of it a second. Studies are copies of the
+sample radiograph in full size (rates) and small altered copies of it (memory, kills), each a patient of its own.
+
+    python benchmarks/batch.py [rates] [memory] [kills] [--studies N] [--memory N] [--kills N] [--kill-studies N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a way to kill a command
+
+from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
+
+PARTS = ("rates", "memory", "kills")
+
+
+def prepared(folder: Path) -> Path:
+    """Make a workspace with the IU reports and their index."""
+    from radrag.cli.demo import prepare
+    from radrag.settings import load_settings
+    from radrag.workspace import Workspace
+
+    workspace = Workspace(load_settings(workspace=folder))
+    prepare(workspace)
+    workspace.settings.salt()
+    workspace.store.close()
+    return folder
+
+
+def full_size(folder: Path, count: int) -> Path:
+    """Write copies of the sample radiograph, each of a patient and study of its own."""
+    from pydicom import dcmread
+    from pydicom.uid import generate_uid
+
+    from radrag.cli.demo import sample_radiograph
+
+    folder.mkdir()
+    dataset = dcmread(sample_radiograph())
+    for number in range(count):
+        dataset.PatientID = f"patient {number}"
+        dataset.StudyInstanceUID, dataset.SOPInstanceUID = generate_uid(), generate_uid()
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(folder / f"{number:05d}.dcm")
+    return folder
+
+
+def rates(workspace: Path, studies: int) -> None:
+    """Print the stages' own rates, and what one and two workers reach."""
+    folder = workspace.parent
+    films = full_size(folder / "full", studies)
+    alone = _stages(workspace, films)
+    slowest = max(alone, key=lambda name: alone[name])
+    for name, seconds in alone.items():
+        print(f"{name + ', alone':36s} {1 / seconds:8.2f} studies/s")
+    print(f"{'all stages, one core':36s} {1 / sum(alone.values()):8.2f} studies/s")
+    reached = {}
+    for workers in (1, 2):
+        name = f"w{workers}"
+        # Another seed is another key: the same studies are drafted once more.
+        os.environ["RADRAG_SEED"] = str(workers)
+        process = start_batch(workspace, films, "--batch", name, "--workers", workers, "--log-json")
+        _, said = process.communicate()
+        reached[workers] = _rate(said)
+        print(f"{f'{workers} worker(s)':36s} {reached[workers]:8.2f} studies/s")
+    del os.environ["RADRAG_SEED"]
+    cores = os.cpu_count() or 1
+    bound = min(1 / alone[slowest], cores / sum(alone.values()))
+    print(f"{'slowest stage':36s} {slowest}; limit of 1 worker on {cores} cores {bound:.2f} studies/s")
+    print(f"{'1 worker / slowest stage':36s} {reached[1] * alone[slowest]:8.2f}   target 0.90")
+    print(f"{'2 workers / 1':36s} {reached[2] / reached[1]:8.2f}   target 1.80")
+    print(f"{'2 workers / cores x one core':36s} {reached[2] * sum(alone.values()) / cores:8.2f}")
+
+
+def _stages(workspace: Path, films: Path) -> dict[str, float]:
+    """Return the seconds of each stage, alone in one thread: the median."""
+    import torch
+
+    from radrag.dicom.read import find_studies, load_study
+    from radrag.settings import load_settings
+    from radrag.workspace import Workspace
+
+    torch.set_num_threads(1)
+    opened = Workspace(load_settings(workspace=workspace))
+    seconds: dict[str, list[float]] = {"decode": [], "look": [], "write": [], "save": []}
+    for path in sorted(films.iterdir())[:15]:
+        (files,), _ = _timed(seconds["decode"], lambda path=path: find_studies([path], salt="x"))
+        study = _timed(seconds["decode"], lambda files=files: load_study(files))
+        seconds["decode"][-2:] = [sum(seconds["decode"][-2:])]
+        seen = _timed(seconds["look"], lambda study=study: opened.drafter.look(study))
+        draft = _timed(seconds["write"], lambda study=study, seen=seen: opened.drafter.draft(study, seen=seen))
+        _timed(seconds["save"], lambda draft=draft: opened.store.save_draft(draft))
+    opened.store.close()
+    return {name: sorted(values[3:])[len(values[3:]) // 2] for name, values in seconds.items()}
+
+
+def _timed(times: list[float], call: Callable[[], Any]) -> Any:
+    started = time.perf_counter()
+    result = call()
+    times.append(time.perf_counter() - started)
+    return result
+
+
+def _rate(log: str) -> float:
+    """Return the studies a second of a log, from the first draft of the last worker that got ready on."""
+    from datetime import datetime
+
+    events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    at = [datetime.fromisoformat(event["at"]).timestamp() for event in events]
+    ready = max(when for when, event in zip(at, events, strict=True) if event["event"] == "ready")
+    drafted = [when for when, event in zip(at, events, strict=True) if event["event"] == "drafted" and when > ready]
+    return (len(drafted) - 1) / (drafted[-1] - drafted[0])
+
+
+def memory(folder: Path, most: int) -> None:
+    """Print the memory of submission, worker and results without models, at 1/20 of the studies and at all."""
+    films = write_films(folder / "small", most)
+    before = 0.0
+    for count in (most // 20, most):
+        queue = queue_of(folder / f"memory-{count}")
+        paths = sorted(films.iterdir())[:count]
+        queue.submit(paths, batch="b")
+        submitted = _resident()
+        made, events = worker_of(queue, Drafts(), lines=False)
+        made._tell = lambda _: None
+        started = time.perf_counter()
+        made.run(threading.Event())
+        now, seconds = _resident(), time.perf_counter() - started
+        assert queue.store.count_drafts() == count
+        del events
+        growth = f", {now / before - 1:+.1%} (target 5 %)" if before else ""
+        print(
+            f"{count:6,} studies: {submitted:6.0f} MB submitted, {now:6.0f} MB drafted{growth}; {count / seconds:.0f}/s"
+        )
+        before = now
+
+
+def _resident() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def kills(workspace: Path, studies: int, count: int) -> None:
+    """Kill a batch at random moments, finish it, and compare with a run that nobody disturbed."""
+    folder, chance = workspace.parent, random.Random(8)
+    films = write_films(folder / "kills", studies)
+    quiet, out = folder / "quiet", folder / "out"
+    other = folder / "other"
+    for name in ("indexes", "patient_salt", "radrag.sqlite"):
+        target = other / name
+        target.parent.mkdir(exist_ok=True)
+        target.symlink_to(workspace / name) if name == "indexes" else target.write_bytes(
+            (workspace / name).read_bytes()
+        )
+    start_batch(other, films, "--batch", "k", "--out", quiet).communicate()
+    done = 0
+    for number in range(count):
+        process = start_batch(workspace, films, "--batch", "k", "--out", out)
+        goal = studies * (number + 1) * 0.9 / count
+        while (done := _done(workspace)) < goal and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(chance.random() / 2)
+        kill(process)
+    print(f"{count} kills, the last after {done} of {studies} drafts")
+    start_batch(workspace, films, "--batch", "k", "--out", out).communicate()
+    ours, theirs = what_was_drafted(out / "k.jsonl"), what_was_drafted(quiet / "k.jsonl")
+    equal = sum(ours[study] == theirs[study] for study in ours)
+    with sqlite3.connect(workspace / "radrag.sqlite") as database:
+        query = "SELECT count(*), count(DISTINCT draft_id) FROM jobs JOIN batch_jobs ON job_id = id WHERE batch = 'k'"
+        jobs, drafts = database.execute(query).fetchone()
+    print(f"lost {studies - len(ours)}, doubled {jobs - drafts}, equal to the quiet run {equal} of {studies}")
+
+
+def _done(workspace: Path) -> int:
+    query = "SELECT count(*) FROM jobs JOIN batch_jobs ON job_id = id WHERE batch = 'k' AND state = 'done'"
+    with sqlite3.connect(workspace / "radrag.sqlite") as database:
+        return int(database.execute(query).fetchone()[0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--studies", type=int, default=60)
+    parser.add_argument("--memory", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--kill-studies", type=int, default=40)
+    given = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    parts = given.parts or PARTS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
+        workspace = prepared(folder / "workspace") if {"rates", "kills"} & set(parts) else folder
+        if "rates" in parts:
+            rates(workspace, given.studies)
+        if "memory" in parts:
+            memory(folder, given.memory)
+        if "kills" in parts:
+            kills(workspace, given.kill_studies, given.kills)
+        print(f"load {os.getloadavg()[0]:.1f} after")
+
+
+if __name__ == "__main__":
+    main()
