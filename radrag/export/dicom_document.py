@@ -14,7 +14,8 @@ from radrag.domain import Signature
 from radrag.export.codes import OWN_SCHEME, Coded
 from radrag.export.content import coded
 from radrag.export.identity import ImageReference
-from radrag.export.outgoing import Outgoing, moment, uid_of
+from radrag.export.outgoing import Outgoing
+from radrag.export.plain import moment, uid_of
 
 UNNAMED = "not named"
 _LONGEST_NAME = 63  # PN, a component group (PS3.5 table 6.2-1)

@@ -21,7 +21,8 @@ from radrag.export.dicom_document import (
     person_name,
     to_bytes,
 )
-from radrag.export.outgoing import Outgoing, uid_of
+from radrag.export.outgoing import Outgoing
+from radrag.export.plain import uid_of
 from radrag.export.wording import communicated, heading, status_line, status_words
 
 KIND = "sr"

@@ -11,7 +11,8 @@ from radrag.domain import Box, ImageFinding
 from radrag.errors import ExportCode, ExportError
 from radrag.export.codes import CHEST_RADIOGRAPH, Coded, finding_code
 from radrag.export.dicom_document import add_evidence, add_request, add_state, document, image_of, to_bytes
-from radrag.export.outgoing import Outgoing, uid_of
+from radrag.export.outgoing import Outgoing
+from radrag.export.plain import uid_of
 from radrag.optional import require
 
 KIND = "sr3d"

@@ -7,6 +7,7 @@ import hashlib
 import uuid
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from radrag.export.codes import SYSTEMS, Coded, is_standard
 from radrag.export.outgoing import Outgoing
@@ -83,6 +84,11 @@ def study_day(outgoing: Outgoing) -> dict[str, str]:
     """Return ``effectiveDateTime``: the day of the study, whose time zone is not known; nothing where it is missing."""
     day = outgoing.identity.study_date
     return {"effectiveDateTime": f"{day[:4]}-{day[4:6]}-{day[6:]}"} if day else {}
+
+
+def token(value: str) -> str:
+    """Return a value for a search: nothing in it parts or ends the search."""
+    return quote(value, safe="")
 
 
 def without_empty(resource: Resource) -> Resource:

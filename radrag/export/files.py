@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,65 +29,39 @@ class Written:
     sha256: str
 
 
-def _text(outgoing: Outgoing) -> bytes:
-    from radrag.export.report_text import report_to_text
-
-    return report_to_text(outgoing).encode()
-
-
-def _sr(outgoing: Outgoing) -> bytes:
-    from radrag.export.dicom_sr import report_to_sr
-
-    return report_to_sr(outgoing)
-
-
-def _sr3d(outgoing: Outgoing) -> bytes:
-    from radrag.export.dicom_sr3d import report_to_sr3d
-
-    return report_to_sr3d(outgoing)
-
-
-def _dicom_pdf(outgoing: Outgoing) -> bytes:
-    from radrag.export.dicom_pdf import report_to_dicom_pdf
-
-    return report_to_dicom_pdf(outgoing)
-
-
-def _fhir(outgoing: Outgoing) -> bytes:
-    from radrag.export.fhir import report_to_fhir
-
-    return report_to_fhir(outgoing)
-
-
-def _hl7(outgoing: Outgoing) -> bytes:
-    from radrag.export.hl7 import report_to_hl7
-
-    return report_to_hl7(outgoing)
-
-
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form that a report can be given.
 
     Attributes:
         suffix: of its files.
-        write: makes the file's bytes.
+        module, function: what writes it; imported on first use, since some need heavy packages.
     """
 
     suffix: str
-    write: Callable[[Outgoing], bytes]
+    module: str
+    function: str
+
+    def write(self, outgoing: Outgoing) -> bytes:
+        """Return the report in this form.
+
+        Raises:
+            ExportError: the report cannot be given this form.
+            MissingDependency: a package that the form needs is not installed.
+        """
+        written: str | bytes = getattr(importlib.import_module(f"radrag.export.{self.module}"), self.function)(outgoing)
+        return written.encode() if isinstance(written, str) else written
 
 
 FORMS: Mapping[str, Form] = {
-    "text": Form(".txt", _text),
-    "pdf": Form(".pdf", lambda outgoing: outgoing.pdf),
-    "sr": Form(".sr.dcm", _sr),
-    "sr3d": Form(".sr3d.dcm", _sr3d),
-    "dicompdf": Form(".pdf.dcm", _dicom_pdf),
-    "fhir": Form(".fhir.json", _fhir),
-    "hl7": Form(".hl7", _hl7),
+    "text": Form(".txt", "report_text", "report_to_text"),
+    "pdf": Form(".pdf", "pdf", "report_to_pdf"),
+    "sr": Form(".sr.dcm", "dicom_sr", "report_to_sr"),
+    "sr3d": Form(".sr3d.dcm", "dicom_sr3d", "report_to_sr3d"),
+    "dicompdf": Form(".pdf.dcm", "dicom_pdf", "report_to_dicom_pdf"),
+    "fhir": Form(".fhir.json", "fhir", "report_to_fhir"),
+    "hl7": Form(".hl7", "hl7", "report_to_hl7"),
 }
-"""Name → form. Heavy packages are imported when a form is first written."""
 
 
 def file_name(draft_id: str, form: str) -> str:

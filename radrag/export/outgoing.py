@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 from radrag.domain import (
-    Acknowledgement,
     Box,
     Draft,
     DraftSentence,
     EvidenceLink,
     ImageFinding,
-    Omission,
     Polarity,
     Report,
     ReportState,
     Signature,
-    Status,
 )
 from radrag.export.identity import Identity
 from radrag.export.pictures import Picture, pictures
-from radrag.reports.sentences import split_sentences
+from radrag.export.plain import moment, uid_of
+from radrag.export.readying import readied
 
-WITHHELD = "[not quoted: the terms of its corpus forbid passing it on]"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands for a time that a draft does not tell; never the present one
 SECTION_ORDER = ("findings", "impression")
-
-Said = TypeVar("Said", DraftSentence, Omission)
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +93,9 @@ class Outgoing:
         Args:
             restricted: ids of cases whose text may not be passed on; they are named, not quoted.
         """
-        sentences = tuple(_clean(sentence) for sentence in _standing(report))
-        draft = report.draft
-        omissions = tuple(replace(one, links=tuple(_clean_link(link) for link in one.links)) for one in draft.omissions)
-        withheld = {_place(link) for one in sentences for link in one.links if link.case_id in restricted}
-        ready = replace(
-            report,
-            draft=replace(
-                draft,
-                study=replace(draft.study, indication=printable(draft.study.indication) if identity.known else ""),
-                omissions=tuple(_withhold(one, restricted) for one in omissions),
-            ),
-            sentences=tuple(_withhold(one, restricted) for one in sentences),
-            signatures=tuple(_clean_signature(one) for one in report.signatures),
-            acknowledged=tuple(_clean_acknowledgement(one) for one in report.acknowledged),
-        )
+        indication = report.draft.study.indication if identity.known else ""
+        ready = readied(report, indication=indication, restricted=restricted)
+        withheld = {_place(link) for one in ready.sentences for link in one.links if link.case_id in restricted}
         return cls(ready, identity, sender or Sender(), len(withheld))
 
     @property
@@ -224,9 +202,9 @@ class Outgoing:
         Raises:
             MissingDependency: the packages that write it are not installed.
         """
-        from radrag.export.pdf import report_to_pdf
+        from radrag.export.pdf import printed
 
-        return report_to_pdf(self)
+        return printed(self)
 
     def uid(self, kind: str, version: int | None = None) -> str:
         """Return the UID of this report in one form: the same for the same version, whenever it is made.
@@ -237,94 +215,6 @@ class Outgoing:
         """
         number = self.report.version if version is None else version
         return uid_of("report", self.draft.draft_id, kind, number, self.identity.known, self.sender.institution)
-
-
-def uid_of(*parts: object) -> str:
-    """Return a UID made from parts: a name-based UUID under 2.25 (PS3.5 B.2)."""
-    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, 'radrag/' + '/'.join(map(str, parts))).int}"
-
-
-def moment(text: str) -> datetime:
-    """Return an ISO 8601 time as UTC, to the second; :data:`EPOCH` for anything else."""
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        return EPOCH
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
-
-
-def printable(text: str) -> str:
-    """Return text on one line that every form can hold, with nothing lost unseen.
-
-    White space becomes single blanks. Control characters, halves of surrogate pairs, non-characters and controls of
-    writing direction, which could make a text show in another order than it has, become ``[U+202E]``.
-    """
-    one_line = re.sub(r"[ \t\r\n\v\f\x85\u2028\u2029]+", " ", text).strip()
-    if one_line.isascii() and one_line.isprintable():
-        return one_line
-    return "".join(code_point(letter) if _unprintable(letter) else letter for letter in one_line)
-
-
-def code_point(letter: str) -> str:
-    """Return a character's code point in words, such as ``[U+202E]``."""
-    return f"[U+{ord(letter):04X}]"
-
-
-def _unprintable(letter: str) -> bool:
-    number = ord(letter)
-    non_character = number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF
-    return unicodedata.category(letter) in {"Cc", "Cs"} or non_character or letter in _BIDI_CONTROLS
-
-
-def _standing(report: Report) -> tuple[DraftSentence, ...]:
-    """Return the sentences that count.
-
-    What was signed counts, whatever the sentences say: where the two differ, the signed text is split anew, and only
-    sentences that stand as they were checked keep their evidence.
-    """
-    if not report.state.signed or not report.signatures:
-        return report.sentences
-    signed = report.signatures[-1].text
-    if _bare(signed) == _bare(report.text()):
-        return report.sentences
-    checked = {(one.section, printable(one.text)): one for one in report.sentences}
-    return tuple(
-        checked.get((section, printable(text[start:end])))
-        or DraftSentence(section, text[start:end], Status.UNSUPPORTED)
-        for section, text in signed.items()
-        for start, end in split_sentences(text)
-    )
-
-
-def _bare(sections: Mapping[str, str]) -> dict[str, str]:
-    return {name: printable(text) for name, text in sections.items() if printable(text)}
-
-
-def _clean(sentence: DraftSentence) -> DraftSentence:
-    return replace(
-        sentence,
-        section=printable(sentence.section).lower(),
-        text=printable(sentence.text),
-        links=tuple(_clean_link(link) for link in sentence.links),
-    )
-
-
-def _clean_link(link: EvidenceLink) -> EvidenceLink:
-    return replace(link, case_id=printable(link.case_id), section=printable(link.section), quote=printable(link.quote))
-
-
-def _clean_signature(signature: Signature) -> Signature:
-    text = {name: printable(words) for name, words in signature.text.items()}
-    return replace(signature, name=printable(signature.name), text=text, added=printable(signature.added))
-
-
-def _clean_acknowledgement(told: Acknowledgement) -> Acknowledgement:
-    return replace(told, to=printable(told.to), how=printable(told.how), who=printable(told.who))
-
-
-def _withhold(said: Said, restricted: Collection[str]) -> Said:
-    links = tuple(replace(link, quote=WITHHELD) if link.case_id in restricted else link for link in said.links)
-    return replace(said, links=links)
 
 
 def _place(link: EvidenceLink) -> tuple[str, str, int, int]:

@@ -18,6 +18,11 @@ MARK_SIZE = 92
 
 
 def report_to_pdf(outgoing: Outgoing) -> bytes:
+    """Return the report as :func:`printed`, which is done once for all forms that carry it."""
+    return outgoing.pdf
+
+
+def printed(outgoing: Outgoing) -> bytes:
     """Return the report as a PDF file with its fonts embedded.
 
     Images whose files are gone are said to be so. A report that nobody signed bears a diagonal mark on each page.

@@ -14,8 +14,9 @@ from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph,
 
 from radrag.domain import DraftSentence, Status
 from radrag.export.fonts import BOLD, ITALIC, REGULAR, settable
-from radrag.export.outgoing import Outgoing, moment
+from radrag.export.outgoing import Outgoing
 from radrag.export.pictures import Picture
+from radrag.export.plain import moment
 from radrag.export.wording import (
     EVIDENCE_NOTE,
     MOST_RUNS,

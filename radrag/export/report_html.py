@@ -7,8 +7,9 @@ from html import escape
 
 from radrag.domain import DraftSentence
 from radrag.export.dicom_document import image_of
-from radrag.export.outgoing import Outgoing, moment
+from radrag.export.outgoing import Outgoing
 from radrag.export.pictures import Picture
+from radrag.export.plain import moment
 from radrag.export.wording import (
     EVIDENCE_NOTE,
     MOST_RUNS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from radrag.domain import DraftSentence
-from radrag.export.outgoing import Outgoing, moment
+from radrag.export.outgoing import Outgoing
+from radrag.export.plain import moment
 from radrag.export.wording import (
     EVIDENCE_NOTE,
     MOST_RUNS,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from radrag.domain import PRIOR, Acknowledgement, DraftSentence, Relation, ReportState, Status
-from radrag.export.outgoing import Outgoing, moment
+from radrag.export.outgoing import Outgoing
 from radrag.export.pictures import Picture
+from radrag.export.plain import moment
 from radrag.export.text import BANNER, WORDS
 
 TITLE = "Chest radiograph report"

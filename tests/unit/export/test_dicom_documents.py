@@ -28,7 +28,8 @@ from radrag.export.codes import OWN_SCHEME
 from radrag.export.dicom_pdf import report_to_dicom_pdf
 from radrag.export.dicom_sr import report_to_sr
 from radrag.export.dicom_sr3d import report_to_sr3d
-from radrag.export.outgoing import Sender, printable
+from radrag.export.outgoing import Sender
+from radrag.export.plain import printable
 from radrag.reports.vocabulary import NAMES
 
 WRITERS = {"sr": report_to_sr, "sr3d": report_to_sr3d, "dicompdf": report_to_dicom_pdf}

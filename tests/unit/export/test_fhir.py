@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from radrag.domain import ReportState
 from radrag.export.fhir import report_to_fhir
-from radrag.export.outgoing import printable
+from radrag.export.plain import printable
 from radrag.export.report_html import report_to_html
 
 STATES = {

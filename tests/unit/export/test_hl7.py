@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from radrag.domain import ReportState
 from radrag.export.hl7 import control_id, escaped, report_to_hl7
-from radrag.export.outgoing import printable
+from radrag.export.plain import printable
 
 SEPARATORS = {"\\F\\": "|", "\\S\\": "^", "\\T\\": "&", "\\R\\": "~", "\\E\\": "\\"}
 

@@ -24,7 +24,9 @@ from hypothesis import strategies as st
 from radrag.domain import DraftSentence, Relation, ReportState, Status
 from radrag.errors import ExportError
 from radrag.export.identity import read_identity, without_identity
-from radrag.export.outgoing import WITHHELD, Outgoing, printable
+from radrag.export.outgoing import Outgoing
+from radrag.export.plain import printable
+from radrag.export.readying import WITHHELD
 
 
 def of(one):

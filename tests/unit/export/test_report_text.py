@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radrag.domain import DraftSentence, ReportState, Status
-from radrag.export.outgoing import printable
+from radrag.export.plain import printable
 from radrag.export.report_text import report_to_text
 
 
