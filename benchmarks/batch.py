@@ -4,7 +4,7 @@ The limit of throughput is the slowest stage's own rate, measured alone in the s
 one study takes in all stages: N cores cannot draft more than N seconds of it a second. Studies are copies of the
 sample radiograph in full size (rates) and small altered copies of it (memory, kills), each a patient of its own.
 
-    python benchmarks/batch.py [rates] [memory] [kills] [--studies N] [--memory N] [--kills N] [--kill-studies N]
+    python benchmarks/batch.py [rates] [memory] [kills] [--kills 30 --kill-studies 500] [--memory 20000]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -159,13 +160,7 @@ def kills(workspace: Path, studies: int, count: int) -> None:
     folder, chance = workspace.parent, random.Random(8)
     films = write_films(folder / "kills", studies)
     quiet, out = folder / "quiet", folder / "out"
-    other = folder / "other"
-    for name in ("indexes", "patient_salt", "radrag.sqlite"):
-        target = other / name
-        target.parent.mkdir(exist_ok=True)
-        target.symlink_to(workspace / name) if name == "indexes" else target.write_bytes(
-            (workspace / name).read_bytes()
-        )
+    other = Path(shutil.copytree(workspace, folder / "other"))
     start_batch(other, films, "--batch", "k", "--out", quiet).communicate()
     done = 0
     for number in range(count):
@@ -194,6 +189,7 @@ def _done(workspace: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--workspace", type=Path, help="with the IU reports and an index; copied  [default: a new one]")
     parser.add_argument("--studies", type=int, default=60)
     parser.add_argument("--memory", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=3)
@@ -204,7 +200,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
-        workspace = prepared(folder / "workspace") if {"rates", "kills"} & set(parts) else folder
+        workspace = folder / "workspace"
+        if given.workspace:
+            shutil.copytree(given.workspace, workspace)
+        elif {"rates", "kills"} & set(parts):
+            prepared(workspace)
         if "rates" in parts:
             rates(workspace, given.studies)
         if "memory" in parts:

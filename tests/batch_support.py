@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from functools import cache
 from pathlib import Path
 
 from radrag.batch.queue import Queue
@@ -30,12 +31,9 @@ def new_job(number, versions="v1"):
 def write_film(path, *seed, modality="CR", body="CHEST"):
     """Write a small chest film as DICOM: an altered copy of the sample radiograph, of its own patient."""
     from altered_films import altered_film
-    from pydicom import dcmread
-    from pydicom.data import get_testdata_file
     from pydicom.uid import generate_uid
 
-    pixels = altered_film(*seed)
-    dataset = dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False)))
+    pixels, dataset = altered_film(*seed), _header()
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.PixelData = pixels.tobytes()
     name = "-".join(map(str, seed))
@@ -48,6 +46,15 @@ def write_film(path, *seed, modality="CR", body="CHEST"):
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path)
     return path
+
+
+@cache
+def _header():
+    """Return the sample radiograph's dataset; all that differs between films is overwritten."""
+    from pydicom import dcmread
+    from pydicom.data import get_testdata_file
+
+    return dcmread(str(get_testdata_file("RG1_UNCR.dcm", download=False)))
 
 
 def write_films(folder, count, first=0):

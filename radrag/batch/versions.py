@@ -8,6 +8,7 @@ import radrag
 from radrag.corpus.snapshot import current_index, encoder_identity
 from radrag.index.manifest import read_manifest
 from radrag.models import registry
+from radrag.retrieval.weights import load_weights
 from radrag.store.canonical import sha256
 from radrag.workspace import Workspace
 
@@ -25,7 +26,8 @@ def versions_of(workspace: Workspace) -> str:
         RadragError: the encoder or generator of the settings is not there.
     """
     settings = workspace.settings
-    manifest = read_manifest(current_index(settings.indexes))
+    index = current_index(settings.indexes)
+    manifest = read_manifest(index)
     return sha256(
         {
             "radrag": radrag.__version__,
@@ -33,6 +35,8 @@ def versions_of(workspace: Workspace) -> str:
             "runtime": settings.runtime,
             "device": settings.device,
             "index": [manifest.index_id, manifest.sha256],
+            "weights": repr(load_weights(index)),
+            "misleading_penalty": settings.misleading_penalty,
             "text_encoder": settings.text_encoder,
             "generator": _generator(workspace),
             "nli_model": str(settings.nli_model or ""),
