@@ -107,6 +107,17 @@ def role_(settings: Settings, name: str, role: str) -> None:
 
 @command.command()
 @NAME
+@click.argument("subject")
+@click.pass_obj
+def oidc(settings: Settings, name: str, subject: str) -> None:
+    """Let NAME log in as SUBJECT of your OpenID provider; "" takes that back. Ends the account's log-ins."""
+    with _opened(settings) as store:
+        store.set_subject(name, subject)
+    say(f"{name} may log in with your OpenID provider." if subject else f"{name} logs in by password alone.")
+
+
+@command.command()
+@NAME
 @click.pass_obj
 def disable(settings: Settings, name: str) -> None:
     """Close the account NAME and end its log-ins; what the person did stays."""

@@ -101,13 +101,29 @@ def remove(session: Session, name: str) -> None:
     session.execute(delete(AccountRow).where(AccountRow.name == name))
 
 
-def refusal(account: Account | None, now: str, *, fits: bool) -> str:
-    """Return why somebody is not logged in, for the audit log; empty where nothing is against it."""
+def set_subject(session: Session, name: str, subject: str) -> None:
+    """Say who an OpenID provider calls this person; empty for nobody.
+
+    Raises:
+        StoreError: there is no such account, or the subject is another's.
+    """
+    known(session, name)
+    other = of_subject(session, subject)
+    if other and other.name != name:
+        raise StoreError("Another account has this OpenID subject.", hint="See: radrag users list")
+    change(session, name, subject=subject)
+
+
+def refusal(account: Account | None, now: str, *, fits: bool, means: str) -> str:
+    """Return why somebody is not logged in, for the audit log; empty where nothing is against it.
+
+    The lock is against guesses at the password: it does not keep out whom the OpenID provider vouches for.
+    """
     if account is None:
         return "unknown"
     if account.disabled:
         return "disabled"
-    if account.locked(now):
+    if account.locked(now) and means == "password":
         return "locked"
     return "" if fits else "wrong"
 

@@ -87,6 +87,19 @@ class People:
             payload = {"account": name, "before": before.role, "after": role}
             self._put_on_record(session, "account.role_changed", payload)
 
+    def set_subject(self, name: str, subject: str) -> None:
+        """Say who an OpenID provider calls this person (empty for nobody), and end the log-ins.
+
+        Raises:
+            StoreError: there is no such account, or the subject is another's.
+        """
+        with self._database.writing() as session:
+            audit_log.lock(session)
+            accounts.set_subject(session, name, subject)
+            self._end(session, name)
+            payload = {"account": name, "subject": bool(subject)}
+            self._put_on_record(session, "account.subject_changed", payload)
+
     def set_disabled(self, name: str, disabled: bool) -> None:
         """Close an account and end its log-ins, or open it, locked or not.
 
@@ -151,7 +164,7 @@ class People:
         with self._database.writing() as session:
             audit_log.lock(session)
             account = accounts.find(session, name)
-            reason = accounts.refusal(account, now, fits=fits)
+            reason = accounts.refusal(account, now, fits=fits, means=means)
             if account is not None and not reason:
                 login = accounts.log_in(session, name, token_sha256, now)
                 self._put_on_record(session, "login", {"means": means}, who=name, origin=origin)

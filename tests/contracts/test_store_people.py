@@ -96,9 +96,10 @@ def test_a_clock_set_back_ends_a_log_in_rather_than_making_it_longer(store):
         lambda store: store.set_role("adams", Role.AUDITOR),
         lambda store: store.set_disabled("adams", True),
         lambda store: store.set_password_hash("adams", "other"),
+        lambda store: store.set_subject("adams", "sub-8"),
         lambda store: store.log_out_everywhere("adams"),
     ],
-    ids=["role", "disabled", "password", "everywhere"],
+    ids=["role", "disabled", "password", "subject", "everywhere"],
 )
 def test_a_change_of_the_account_ends_its_log_ins_and_no_others(store, end):
     for token, name in (("t1", "adams"), ("t2", "adams"), ("t3", "baker")):
@@ -138,6 +139,23 @@ def test_guesses_side_by_side_do_not_get_past_the_lock(store):
     reasons = [payload["reason"] for what, _, payload in events(store, "login")]
     assert sorted(reasons) == ["locked"] * FAILURES + ["wrong"] * FAILURES
     assert store.verify_audit_log() == []
+
+
+def test_guesses_at_the_password_do_not_keep_out_whom_the_provider_vouches_for(store):
+    wrong(store, FAILURES, name="baker")
+    assert store.log_in("baker", "t", fits=True, now=NOW) is None
+    assert store.log_in("baker", "t", fits=True, now=NOW, means="openid")
+
+
+def test_an_account_is_tied_to_a_subject_and_set_free_again(store):
+    store.set_subject("adams", "sub-8")
+    store.set_subject("adams", "sub-8")
+    assert store.account_of_subject("sub-8").name == "adams"
+    with pytest.raises(StoreError, match="Another account"):
+        store.set_subject("adams", "sub-7")
+    store.set_subject("adams", "")
+    store.set_subject("baker", "")  # nobody's subject is no clash
+    assert store.account_of_subject("sub-8") is None
 
 
 def test_a_lock_ends_with_a_new_password_and_when_an_admin_opens_the_account(store):
@@ -185,6 +203,7 @@ def test_an_account_that_acted_stays_and_one_made_by_mistake_goes(store):
         lambda store: store.set_role("nobody", Role.READER),
         lambda store: store.set_disabled("nobody", True),
         lambda store: store.set_password_hash("nobody", "x"),
+        lambda store: store.set_subject("nobody", "x"),
         lambda store: store.remove_account("nobody"),
     ],
 )

@@ -101,6 +101,14 @@ def test_an_openid_account_needs_no_password(settings):
     assert made["log_in"] == "openid"
 
 
+def test_an_account_with_a_password_may_be_tied_to_the_provider_later(settings):
+    added(settings)
+    done(settings, "oidc", "adams", "sub-7")
+    assert json.loads(done(settings, "list", "--json").stdout)[0]["log_in"] == "password and openid"
+    done(settings, "oidc", "adams", "")
+    assert json.loads(done(settings, "list", "--json").stdout)[0]["log_in"] == "password"
+
+
 def test_a_new_password_replaces_the_old_one(settings):
     added(settings)
     done(settings, "passwd", "adams", "--password-stdin", password="ten green bottles stand")
@@ -128,7 +136,8 @@ def test_an_account_that_never_acted_can_be_removed(settings):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("passwd", "x"), ("role", "x", "reader"), ("disable", "x"), ("enable", "x"), ("remove", "x")]
+    "arguments",
+    [("passwd", "x"), ("oidc", "x", "y"), ("role", "x", "reader"), ("disable", "x"), ("enable", "x"), ("remove", "x")],
 )
 def test_unknown_names_are_said(settings, arguments):
     result = call(settings, *arguments)
