@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).with_name("app.py")
 LARGEST_MESSAGE = 64 * 2**20  # bytes on the socket
-STOP_SECONDS = 4  # for what is under way when the server is to end
+STOP_SECONDS = 3  # for what is under way when the server is to end
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 ROUTES: list[BaseRoute] = [Route(pixels.ROUTE, pixels.pixels)]

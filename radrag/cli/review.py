@@ -29,7 +29,7 @@ from radrag.settings import Settings, load_settings
 
 STANDARD_ERROR = 2  # file descriptor
 START_SECONDS = 60.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 10.0
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
