@@ -65,16 +65,17 @@ def command(
     outgoing = _outgoing(
         workspace, report, institution, without_identity=without_identity, quote_restricted=quote_restricted
     )
-    written, failed = [], 0
+    written: list[Written] = []
+    failed: list[dict[str, str]] = []
     for name in names:
         try:
             written.append(write_form(outgoing, name, folder))
         except (ExportError, MissingDependency) as error:
             if named or error.code not in _NOT_FOR_THIS_STUDY:
-                failed += 1
+                failed.append({"form": name, "code": error.code, "message": str(error)})
             say(f"{name}: {error}")
-    _record(workspace.store, outgoing, written)
-    _show(outgoing, written, as_json=as_json)
+    _record(workspace.store, outgoing, written, quote_restricted=quote_restricted)
+    _show(outgoing, written, failed, as_json=as_json)
     return 1 if failed else 0
 
 
@@ -136,7 +137,7 @@ def _outgoing(
     return Outgoing.of(report, identity, sender, restricted=restricted)
 
 
-def _record(store: Store, outgoing: Outgoing, written: Sequence[Written]) -> None:
+def _record(store: Store, outgoing: Outgoing, written: Sequence[Written], *, quote_restricted: bool) -> None:
     """Put on record what left, and with whose name in it or not."""
     import getpass
     import socket
@@ -154,12 +155,13 @@ def _record(store: Store, outgoing: Outgoing, written: Sequence[Written]) -> Non
         "version": outgoing.report.version,
         "state": outgoing.state.value,
         "identified": outgoing.identity.known,
+        "quoted_restricted": quote_restricted,
         "files": {one.form: one.sha256 for one in written},
     }
     store.record(AuditEvent("draft.exported", who, socket.gethostname(), outgoing.draft.study.patient_key, payload))
 
 
-def _show(outgoing: Outgoing, written: Sequence[Written], *, as_json: bool) -> None:
+def _show(outgoing: Outgoing, written: Sequence[Written], failed: Sequence[dict[str, str]], *, as_json: bool) -> None:
     if as_json:
         files = [{"form": one.form, "path": str(one.path), "bytes": one.size, "sha256": one.sha256} for one in written]
         emit(
@@ -171,6 +173,7 @@ def _show(outgoing: Outgoing, written: Sequence[Written], *, as_json: bool) -> N
                 "identified": outgoing.identity.known,
                 "withheld": outgoing.withheld,
                 "files": files,
+                "failed": list(failed),
             }
         )
         return

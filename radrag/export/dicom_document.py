@@ -199,8 +199,8 @@ def _own_scheme() -> Dataset:
 
 
 def _one_value(text: str) -> str:
-    """Return text without the backslash, which parts values."""
-    return text.replace("\\", "/")
+    """Return text as one LO value: 64 letters, and no backslash, which parts values (PS3.5 table 6.2-1)."""
+    return text.replace("\\", "/")[:64]
 
 
 def _date(at: datetime) -> str:

@@ -129,7 +129,7 @@ def _sentence(outgoing: Outgoing, sentence: DraftSentence) -> Dataset:
         purpose = Coded("121080", "DCM", "Best illustration of finding")  # CID 7003
         items.append(content.image(content.INFERRED_FROM, purpose, shown.sop_class_uid, shown.sop_instance_uid))
     items += [_evidence(link) for link in sentence.links]
-    return content.with_items(content.text(content.CONTAINS, name, sentence.text or "-"), items)
+    return content.with_items(content.text(content.CONTAINS, name, sentence.text), items)
 
 
 def _finding(finding: Finding) -> Dataset:

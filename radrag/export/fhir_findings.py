@@ -35,8 +35,7 @@ def observations(outgoing: Outgoing, *, patient: Resource, device: Resource, stu
     for section, sentences in outgoing.sections.items():
         words = " ".join(sentence.text for sentence in sentences)
         code = {"coding": [SECTIONS[section]]} if section in SECTIONS else {"text": heading(section)}
-        if words:
-            found.append(_observation(outgoing, section, shared | {"code": code, "valueString": words} | tail))
+        found.append(_observation(outgoing, section, shared | {"code": code, "valueString": words} | tail))
     for finding, notes in _findings(outgoing):
         named = {
             "code": concept(finding_code(finding.label)),
@@ -56,7 +55,7 @@ def _findings(outgoing: Outgoing) -> Iterator[tuple[Finding, list[str]]]:
             for one in sentence.findings:
                 bare = Finding(one.label, one.polarity, one.side, severity=one.severity)
                 notes = stated.setdefault(bare, [])
-                if sentence.text and sentence.text not in notes:
+                if sentence.text not in notes:
                     notes.append(sentence.text)
     yield from stated.items()
 

@@ -106,7 +106,7 @@ def _observations(outgoing: Outgoing) -> Iterable[str]:
     said: list[tuple[Coded, str]] = [(STANDING, status_line(outgoing))]
     for section, sentences in outgoing.sections.items():
         code = SECTIONS.get(section) or own("S-" + section, heading(section))
-        said += [(code, sentence.text) for sentence in sentences if sentence.text]
+        said += [(code, sentence.text) for sentence in sentences]
     said += [(ADDENDUM, f"Correction: {one.added}") for one in outgoing.corrections if one.added]
     said += [(ADDENDUM, one.added) for one in outgoing.addenda if one.added]
     said += [(COMMUNICATION, communicated(told)) for told in outgoing.report.acknowledged]

@@ -10,17 +10,16 @@ from pydicom.dataset import Dataset
 
 from radrag.dicom.boundary import DECODER_ERRORS, silence
 from radrag.dicom.deidentify import patient_key
-from radrag.dicom.header import text
+from radrag.dicom.header import looks_like_dicom, text
 from radrag.domain import Study
 from radrag.errors import ExportCode, ExportError
 
 _HINT = "Bring the files back to where they were drafted from, or export with --without-identity."
 
-_TAGS: list[str] = [
+_TAGS = [
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
-    "SeriesNumber", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
-    "AccessionNumber", "StudyID", "StudyDate", "StudyTime", "StudyDescription", "ReferringPhysicianName",
-    "InstitutionName", "TimezoneOffsetFromUTC", "PixelSpacing", "ImagerPixelSpacing",
+    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "AccessionNumber", "StudyID", "StudyDate",
+    "StudyTime", "StudyDescription", "ReferringPhysicianName",
 ]  # fmt: skip
 
 
@@ -125,12 +124,17 @@ def _headers(study: Study) -> list[Dataset]:
     """Return the headers of those files that are still there and hold the image that was drafted."""
     found: list[Dataset] = []
     for image in study.images:
-        if not image.path or not Path(image.path).is_file():
+        path = Path(image.path)
+        if not image.path or not path.is_file():
             continue
         try:
             with silence:  # pydicom's warnings quote header values
-                header = dcmread(image.path, stop_before_pixels=True, specific_tags=_TAGS)
-        except DECODER_ERRORS:  # a PNG, or no longer a DICOM file
+                if not looks_like_dicom(path):
+                    continue
+                header = dcmread(
+                    path, stop_before_pixels=True, specific_tags=_TAGS, force=True
+                )  # some have no preamble
+        except DECODER_ERRORS:
             continue
         if text(header, "SOPInstanceUID") == image.sop_instance_uid and text(header, "SOPClassUID"):
             found.append(header)

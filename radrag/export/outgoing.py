@@ -214,7 +214,15 @@ class Outgoing:
             version: of the report; the present one when None.
         """
         number = self.report.version if version is None else version
-        return uid_of("report", self.draft.draft_id, kind, number, self.identity.known, self.sender.institution)
+        return uid_of(
+            "report",
+            self.draft.draft_id,
+            kind,
+            number,
+            self.identity.known,
+            bool(self.withheld),
+            self.sender.institution,
+        )
 
 
 def _place(link: EvidenceLink) -> tuple[str, str, int, int]:

@@ -21,9 +21,10 @@ def moment(text: str) -> datetime:
     """Return an ISO 8601 time as UTC, to the second; :data:`EPOCH` for anything else."""
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        in_utc = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # not a time, or beyond the calendar in UTC
         return EPOCH
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    return in_utc.replace(microsecond=0)
 
 
 def printable(text: str) -> str:

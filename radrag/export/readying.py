@@ -23,7 +23,7 @@ def readied(report: Report, *, indication: str, restricted: Collection[str]) -> 
     return replace(
         report,
         draft=replace(draft, study=replace(draft.study, indication=printable(indication)), omissions=()),
-        sentences=tuple(_clean(sentence, restricted) for sentence in _standing(report)),
+        sentences=tuple(_clean(one, restricted) for one in _standing(report) if printable(one.text)),
         signatures=tuple(_clean_signature(one) for one in report.signatures),
         acknowledged=tuple(_clean_acknowledgement(one) for one in report.acknowledged),
     )

@@ -50,7 +50,9 @@ def report_to_html(outgoing: Outgoing) -> str:
         *_images(outgoing),
         *_evidence(outgoing),
     ]
-    head = f'<meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
+    safe = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{safe}">'
+    head = f'<meta charset="utf-8">{policy}<title>{TITLE}</title><style>{STYLE}</style>'
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(body) + "\n</body></html>\n"
 
 

@@ -119,9 +119,11 @@ def test_a_form_that_a_study_has_nothing_for_is_an_error_only_when_it_was_asked_
     assert every.return_value == 0
     assert "sr3d: The study's first image is no DICOM file" in every.stderr
     assert len(json.loads(every.stdout)["files"]) == 6
-    named = export(made.draft_id, "--without-identity", "--format", "text,sr3d")
+    named = export(made.draft_id, "--without-identity", "--format", "text,sr3d", "--json")
     assert named.return_value == 1
-    assert "text" in named.stdout
+    told = json.loads(named.stdout)
+    assert [one["form"] for one in told["files"]] == ["text"]
+    assert [(one["form"], one["code"]) for one in told["failed"]] == [("sr3d", "no_images")]
 
 
 def test_the_sender_is_the_settings_or_the_one_named(export, drafted, tmp_path):

@@ -20,12 +20,13 @@ from export_support import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from radrag.domain import DraftSentence, Relation, ReportState, Status
 from radrag.errors import ExportError
 from radrag.export.identity import read_identity, without_identity
 from radrag.export.outgoing import Outgoing
-from radrag.export.plain import printable
+from radrag.export.plain import EPOCH, moment, printable
 from radrag.export.readying import WITHHELD
 
 
@@ -119,6 +120,32 @@ def test_files_that_became_another_patients_are_refused_without_naming_anyone(tm
         read_identity(drafted, salt=SALT)
     assert caught.value.code == "other_patient"
     assert not [secret for secret in (*SECRETS, "SOMEONE-ELSE") if secret in str(caught.value)]
+
+
+def test_a_file_without_preamble_is_read_too(tmp_path):
+    drafted = study(tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[132:])
+    assert read_identity(drafted, salt=SALT).patient_id == PATIENT_ID
+
+
+def test_pictures_are_nobodys(tmp_path):
+    drafted = study(tmp_path)
+    for path in tmp_path.iterdir():
+        Image.new("L", (80, 80)).save(path, "PNG")
+    with pytest.raises(ExportError, match="--without-identity"):
+        read_identity(drafted, salt=SALT)
+    assert without_identity(drafted).images == ()
+
+
+def test_a_sentence_of_white_space_says_nothing():
+    said = (DraftSentence("findings", " \n\t", Status.UNSUPPORTED), SENTENCES[0])
+    assert [one.text for one in of(report(sentences=said)).report.sentences] == [SENTENCES[0].text]
+
+
+def test_a_time_that_is_none_becomes_no_present_time():
+    assert moment("") == moment("soon") == moment("0001-01-01T00:00:00+10:00") == EPOCH
+    assert moment("2026-03-02T12:30:00.5+01:00").isoformat() == "2026-03-02T11:30:00+00:00"
 
 
 def test_a_file_that_holds_another_image_now_does_not_count(tmp_path):
