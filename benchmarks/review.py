@@ -1,8 +1,8 @@
 """How fast the review screen answers: page switches, decisions, bytes of an image, memory of the server.
 
 Fills a copy of a workspace with 1,000 studies and 20,000 rows of the audit log, serves it as ``radrag review`` does,
-and uses it in a real Chromium. Times are from the key or click to what it brings on the screen, so the browser's own work
-is in them; the worklist's rows come once Streamlit's table has drawn.
+and uses it in a real Chromium. Times are from the key or click to what it brings on the screen, so the browser's own
+work is in them; the worklist's rows come once Streamlit's table has drawn.
 
 Run: ``python benchmarks/review.py``, or with ``--workspace FOLDER`` of a workspace that holds a draft, which spares
 building the demo's index. There is no peer: no other open system shows drafts with evidence for signature.
@@ -149,15 +149,15 @@ def opened(page: Any, url: str) -> None:
 
 
 def shows_table(page: Any) -> Callable[[], None]:
-    return lambda: page.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+    return page.locator("[data-testid=stDataFrame] canvas").first.wait_for
 
 
 def shows_review(page: Any) -> Callable[[], None]:
-    return lambda: page.locator(".rr-focus").wait_for()
+    return page.locator(".rr-focus").wait_for
 
 
 def shows_accepted(page: Any, count: int) -> Callable[[], None]:
-    return lambda: page.locator(".rr-is-accepted").nth(count - 1).wait_for()
+    return page.locator(".rr-is-accepted").nth(count - 1).wait_for
 
 
 def timed(act: Callable[[], Any], until: Callable[[], None]) -> float:
