@@ -16,10 +16,13 @@ from anyio import to_thread
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from streamlit import auth_util
+from streamlit.errors import StreamlitAuthError
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import TOKENS_COOKIE_NAME, USER_COOKIE_NAME
 
+from radrag.errors import UsageError
+from radrag.optional import require
 from radrag.people import accounts
 from ui import gate
 from ui.login import go_on, local
@@ -51,6 +54,23 @@ def provider() -> str:
 def configured() -> bool:
     """Return whether people may log in with their organisation."""
     return bool(provider())
+
+
+def check() -> None:
+    """Refuse to start half configured.
+
+    Raises:
+        UsageError: ``secrets.toml`` lacks something.
+        MissingDependency: what speaks to the provider is not installed.
+    """
+    if not auth_util.get_secrets_auth_section():
+        return
+    require("authlib", extra="ui")
+    try:
+        auth_util.validate_auth_credentials(provider() or "default")
+    except StreamlitAuthError as error:
+        said = " ".join(str(error).replace("`.streamlit/secrets.toml`", "secrets.toml of the workspace").split())
+        raise UsageError(said, hint="See docs/people.md.") from None
 
 
 class Organisation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import socket
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 from streamlit.web.bootstrap import load_config_options
 
-from radrag.errors import StoreError
+from radrag.errors import RadragError, StoreError
 from radrag.people import passwords
 from radrag.settings import load_settings
 from ui import organisation, pixels
@@ -75,7 +76,19 @@ async def unreachable(_request: Request, _error: Exception) -> Response:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; the workspace comes from the environment."""
+    """Serve until SIGINT or SIGTERM; say what prevents it and exit with 1."""
+    try:
+        serve(arguments)
+    except RadragError as error:
+        sys.exit(f"Error: {error}")
+
+
+def serve(arguments: list[str] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; the workspace comes from the environment.
+
+    Raises:
+        RadragError: the database, or what is said of the provider, does not allow it.
+    """
     parser = argparse.ArgumentParser(prog="python -m ui", description=__doc__)
     parser.add_argument("--address", default=LOOPBACK[0])
     parser.add_argument("--port", type=int, required=True)
@@ -95,6 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         load_config_options(
             options(port=given.port, theme=given.theme, hosts=hosts, secrets=settings.workspace / "secrets.toml")
         )
+        organisation.check()
         served = uvicorn.Config(
             app,
             ssl_certfile=given.tls_cert or None,

@@ -287,3 +287,13 @@ def test_a_cookie_that_streamlit_did_not_sign_is_nobody(workspace, organisation,
     page.goto(organisation)
     page.get_by_text("cannot be used").wait_for()
     assert "radrag_login" not in {one["name"] for one in browser.cookies()}
+
+
+def test_a_provider_half_configured_is_said_at_the_start(review_workspace):
+    (review_workspace / "secrets.toml").write_text('[auth]\nredirect_uri = "http://127.0.0.1/oauth2callback"\n')
+    command = [sys.executable, "-c", START, "--workspace", str(review_workspace), "review", "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "cookie_secret" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
