@@ -63,9 +63,9 @@ def _root(outgoing: Outgoing) -> Dataset:
     items = [
         content.code(content.HAS_MODIFIER, Coded("121058", "DCM", "Procedure reported"), CHEST_RADIOGRAPH),
         language(),
+        content.text(content.HAS_MODIFIER, STANDING, status_line(outgoing)),
         *algorithm(outgoing),
         *observers(outgoing),
-        content.text(content.CONTAINS, STANDING, status_line(outgoing)),
     ]
     if outgoing.draft.study.indication:
         items.append(_section(INDICATION, [content.text(content.CONTAINS, COMMENT, outgoing.draft.study.indication)]))
@@ -120,10 +120,14 @@ def _section(name: Coded, items: list[Dataset]) -> Dataset:
 
 
 def _sentence(outgoing: Outgoing, sentence: DraftSentence) -> Dataset:
-    """Return a sentence with what it says in codes, and what it was inferred from."""
+    """Return a sentence with what it says in codes, and what it was inferred from.
+
+    The codes are modifiers, not properties: readers that turn a document into text leave modifiers out, and would else
+    take "Pneumothorax: Absent" for a second sentence.
+    """
     name = IMPRESSION if sentence.section == "impression" else FINDING
     status = own(sentence.status.value, status_words(sentence.status))
-    items = [content.code(content.HAS_PROPERTY, STATUS, status), *(_finding(one) for one in sentence.findings)]
+    items = [content.code(content.HAS_MODIFIER, STATUS, status), *(_finding(one) for one in sentence.findings)]
     shown = image_of(outgoing, 0) if sentence.image_findings else None
     if shown is not None:
         purpose = Coded("121080", "DCM", "Best illustration of finding")  # CID 7003
@@ -141,7 +145,7 @@ def _finding(finding: Finding) -> Dataset:
     if finding.severity in SEVERITY:
         name = Coded("246112005", "SCT", "Severity")
         modifiers.append(content.code(content.HAS_MODIFIER, name, SEVERITY[finding.severity]))
-    answer = content.code(content.HAS_PROPERTY, finding_code(finding.label), PRESENCE[finding.polarity])
+    answer = content.code(content.HAS_MODIFIER, finding_code(finding.label), PRESENCE[finding.polarity])
     return content.with_items(answer, modifiers)
 
 

@@ -22,7 +22,6 @@ REPORT_STATES = {ReportState.FINAL: "F", ReportState.ADDENDED: "C", ReportState.
 SENTENCE_STATES = {ReportState.FINAL: "F", ReportState.ADDENDED: "F", ReportState.CORRECTED: "C"}
 PRELIMINARY = "P"
 
-STANDING = own("STANDING", "Where the report stands")
 SECTIONS = {
     "findings": Coded("59776-5", "LN", "Findings"),
     "impression": Coded("19005-8", "LN", "Impressions"),
@@ -41,6 +40,8 @@ def report_to_hl7(outgoing: Outgoing) -> bytes:
         _visit(outgoing),
         _segment("ORC", {1: "RE", 2: _accession(outgoing), 3: _accession(outgoing), 5: _order_state(outgoing)}),
         _request(outgoing),
+        # A note, not an observation: it says where the report stands and is no part of it.
+        _segment("NTE", {1: "1", 2: "L", 3: escaped(status_line(outgoing))}),
         *_observations(outgoing),
     ]
     return "".join(f"{segment}\r" for segment in segments).encode()
@@ -101,9 +102,9 @@ def _request(outgoing: Outgoing) -> str:
 
 
 def _observations(outgoing: Outgoing) -> Iterable[str]:
-    """Return OBX segments: where the report stands, its sentences, what was added, what was communicated."""
+    """Return OBX segments: the report's sentences, what was added, what was communicated."""
     state = SENTENCE_STATES[outgoing.state] if outgoing.signed else PRELIMINARY
-    said: list[tuple[Coded, str]] = [(STANDING, status_line(outgoing))]
+    said: list[tuple[Coded, str]] = []
     for section, sentences in outgoing.sections.items():
         code = SECTIONS.get(section) or own("S-" + section, heading(section))
         said += [(code, sentence.text) for sentence in sentences]

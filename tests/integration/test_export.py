@@ -4,9 +4,13 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from export_support import SALT, SECRETS, draft, study
+from export_support import SALT, SECRETS, SENTENCES, draft, study
 from review_support import event
 
+from data_prep.hl7 import parse_message
+from data_prep.hl7_reports import reports_of
+from data_prep.report_values import Status
+from data_prep.sr_text import read_sr
 from radrag.cli.export import command
 from radrag.domain import Case
 from radrag.review.decisions import apply, begin
@@ -129,6 +133,22 @@ def test_a_form_that_a_study_has_nothing_for_is_an_error_only_when_it_was_asked_
 def test_the_sender_is_the_settings_or_the_one_named(export, drafted, tmp_path):
     export(drafted.draft_id, "--format", "text", "--institution", "General Hospital")
     assert "General Hospital" in (tmp_path / "out" / f"{drafted.draft_id}.txt").read_text()
+
+
+def test_radrag_reads_what_it_wrote_and_takes_no_code_or_evidence_for_a_sentence(export, drafted, store, tmp_path):
+    sign(store, drafted)
+    export(drafted.draft_id, "--format", "sr,hl7")
+    out = tmp_path / "out" / drafted.draft_id
+    read = [read_sr(out.with_suffix(".sr.dcm"), "sr"), *reports_of(parse_message(out.with_suffix(".hl7").read_bytes()))]
+    assert len(read) == 2
+    for one in read:
+        words = {name: text.split("\n") for name, text in one.sections.items() if name != "indication"}
+        assert words == {
+            "findings": [sentence.text for sentence in SENTENCES[:3]],
+            "impression": [SENTENCES[3].text],
+        }
+        assert one.status is Status.FINAL
+        assert one.accessions[0] == "ACC-4711"
 
 
 def test_an_unknown_form_is_a_usage_error_that_lists_the_known(export, drafted):
