@@ -42,14 +42,16 @@ def _image(image: StudyImage, draft_id: str, cell: viewer.Cell, height: str) -> 
 
 def _current(sitting: Sitting, cell: viewer.Cell, height: str) -> None:
     draft, number = sitting.draft, cell.number or 0
+    image = draft.study.images[number]
     clicked = viewer.radiograph(
-        draft.study.images[number],
+        image,
         viewer.pixels_url(draft.draft_id, number),
         key=f"{_key(cell)}-{draft.draft_id}",
         name=cell.name,
         # Regions are of the image that was encoded best, which comes first.
         findings=draft.image_findings if number == 0 else (),
         focus=sitting.located if number == 0 else "",
+        heat_map=(lambda label: state.heat_map(draft, image, label)) if number == 0 else None,
         link=cell.link,
         height=height,
     )
