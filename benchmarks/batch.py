@@ -4,7 +4,7 @@ The limit of throughput is the slowest stage's own rate, measured alone in the s
 one study takes in all stages: N cores cannot draft more than N seconds of it a second. Studies are copies of the
 sample radiograph in full size (rates) and small altered copies of it (memory, kills), each a patient of its own.
 
-    python benchmarks/batch.py [rates] [memory] [kills] [--kills 30 --kill-studies 500] [--memory 20000]
+    python benchmarks/batch.py [encoder] [rates] [memory] [kills] [--kills 30 --kill-studies 500] [--memory 20000]
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a 
 
 from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
 
-PARTS = ("rates", "memory", "kills")
+PARTS = ("encoder", "rates", "memory", "kills")
 
 
 def prepared(folder: Path) -> Path:
@@ -58,6 +58,38 @@ def full_size(folder: Path, count: int) -> Path:
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.save_as(folder / f"{number:05d}.dcm")
     return folder
+
+
+def encoder(folder: Path) -> None:
+    """Print what decides how a worker computes: rounding with more threads, and the gain of batches."""
+    import torch
+
+    from radrag.dicom.read import find_studies, load_study
+    from radrag.encoders import load_image_encoder
+
+    starter, count = load_image_encoder("starter"), 12
+    studies, _ = find_studies([write_films(folder / "encoder", count)], salt="x")
+    images = [load_study(study).images[0].pixels for study in studies]
+
+    def one_by_one(threads: int) -> list[bytes]:
+        torch.set_num_threads(threads)
+        return [starter.encode([image]).vectors.tobytes() for image in images]
+
+    alone = one_by_one(1)
+    print(f"films with the same vector in a second run:      {_same(alone, one_by_one(1))} of {count}")
+    print(f"films with the same vector with two threads:     {_same(alone, one_by_one(2))} of {count}")
+    torch.set_num_threads(1)
+    together = [row.tobytes() for row in starter.encode(images).vectors]
+    print(f"films with the same vector in a batch:           {_same(alone, together)} of {count}")
+    for size in (1, 4, 12):
+        times: list[float] = []
+        for _ in range(5):
+            _timed(times, lambda size=size: [starter.encode(images[at : at + size]) for at in range(0, count, size)])
+        print(f"encoder, batches of {size:2}:                          {1000 * min(times) / count:6.1f} ms an image")
+
+
+def _same(ours: list[bytes], theirs: list[bytes]) -> int:
+    return sum(one == other for one, other in zip(ours, theirs, strict=True))
 
 
 def rates(workspace: Path, studies: int) -> None:
@@ -205,6 +237,8 @@ def main() -> None:
             shutil.copytree(given.workspace, workspace)
         elif {"rates", "kills"} & set(parts):
             prepared(workspace)
+        if "encoder" in parts:
+            encoder(folder)
         if "rates" in parts:
             rates(workspace, given.studies)
         if "memory" in parts:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from radrag.workspace import Workspace
 
 LOOK_SECONDS = 1.0  # between looks at how far the batch is
+LOOK_SHARE = 20  # and this many times as long as a look takes, so that millions of jobs are not counted all the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class LocalRun:
 
     def _work(self, submitting: threading.Thread) -> None:
         started = told = False
-        looked = 0.0
+        look_at = 0.0
         while True:
             if not started and not self._stop.is_set() and self._open():
                 self._crew.start()
@@ -147,9 +148,10 @@ class LocalRun:
                 told = True
             if told and not left:
                 break
-            if time.monotonic() - looked > LOOK_SECONDS:
+            if (now := time.monotonic()) > look_at:
                 self._look()
-                looked = time.monotonic()
+                cost = time.monotonic() - now
+                look_at = now + max(LOOK_SECONDS, LOOK_SHARE * cost)
         submitting.join()
 
     def _open(self) -> bool:
