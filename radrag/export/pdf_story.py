@@ -174,8 +174,9 @@ class FramedImage(Flowable):
         canvas.drawImage(ImageReader(BytesIO(self.picture.jpeg)), 0, 0, width, height)
         canvas.setStrokeColor(HexColor(FRAME))
         canvas.setFont(BOLD, 6)
-        for label, (x0, y0, x1, y1) in self.picture.boxes:
+        for _, (x0, y0, x1, y1) in self.picture.boxes:
             canvas.rect(x0 * width, (1 - y1) * height, (x1 - x0) * width, (y1 - y0) * height, fill=0)
+        for label, (x0, y0, _, _) in self.picture.boxes:
             words, left, top = settable(label), x0 * width, (1 - y0) * height
             canvas.setFillColor(HexColor(FRAME))
             canvas.rect(left, top - 8, canvas.stringWidth(words, BOLD, 6) + 4, 8, stroke=0, fill=1)
