@@ -18,4 +18,6 @@ except RadragError as error:
     st.stop()
 people.watch()
 st.html(cards.who(person.full_name or person.name, person.role, people.LOGOUT))
-st.navigation([pages.worklist(), pages.review(), pages.timeline(), pages.corpus()], position="top").run()
+st.navigation(
+    [pages.worklist(), pages.review(), pages.timeline(), pages.corpus(), pages.window()], position="top"
+).run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import quote
 
 from radrag.domain import (
     DraftSentence,
@@ -67,6 +68,12 @@ def who(name: str, role: str, logout: str) -> str:
         f'<div class="rr-who"><span>{escape(name)} · {escape(role)}</span>'
         f'<a href="{escape(logout)}" target="_self">Log out</a></div>'
     )
+
+
+def window_link(draft_id: str) -> str:
+    """Return the link to the images in a window of their own."""
+    address = f"/images?draft={quote(draft_id, safe='')}"
+    return f'<a class="rr-window" href="{address}" target="_blank" rel="noopener">Images in a window</a>'
 
 
 def notice(title: str, text: str, *, kind: str = "warning") -> str:

@@ -5,8 +5,21 @@ from __future__ import annotations
 import streamlit as st
 
 from radrag.domain import StudyImage
-from ui import cards, state, viewer
+from radrag.errors import RadragError
+from ui import cards, people, state, viewer
 from ui.sitting import Sitting
+
+
+def page() -> None:
+    """Show the images of the draft that the address names, and nothing else: a window for a second monitor."""
+    person = people.current()
+    try:
+        sitting = state.sitting(st.query_params.get("draft", ""), person)
+    except RadragError as error:
+        st.html(cards.notice("This draft cannot be opened", str(error), kind="error"))
+        return
+    with st.container(key="pane-image", gap="small"):
+        show(sitting)
 
 
 def show(sitting: Sitting) -> None:

@@ -29,3 +29,10 @@ def corpus() -> st.Page:
     from ui import corpus as module
 
     return st.Page(module.page, title="Corpora", icon=":material/library_books:", url_path="corpora")
+
+
+def window() -> st.Page:
+    """Return the page that holds nothing but the images of a draft, for a second monitor."""
+    from ui import images as module
+
+    return st.Page(module.page, title="Images", icon=":material/radiology:", url_path="images", visibility="hidden")

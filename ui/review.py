@@ -73,6 +73,7 @@ def _head(sitting: Sitting, draft: Draft) -> None:
             + tables.study_line(draft, age_of_draft=when.ago(created, datetime.now(UTC)))
         )
         st.toggle("Read first", key="first", bind="query-params", help="Hides the draft until you have read the image.")
+        st.html(cards.window_link(draft.draft_id), width="content")
         if st.button("Next study", key="next-study", icon=":material/skip_next:", shortcut="Shift+N"):
             following = worklist.next_open(draft.draft_id)
             if following:

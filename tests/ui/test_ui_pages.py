@@ -329,6 +329,15 @@ def test_reading_first_hides_the_draft_until_it_is_asked_for(fill_workspace):
     assert sample.draft().sentences[0].text in words(app)
 
 
+def test_the_images_have_a_window_of_their_own(fill_workspace, image_file):
+    fill_workspace(sample.draft(image_file))
+    app = at_page("images", draft=sample.DRAFT_ID)
+    assert not app.exception
+    assert sample.draft().sentences[0].text not in words(app)
+    assert "No prior study" in words(app)
+    assert "cannot be opened" in words(at_page("images", draft="nobody"))
+
+
 def test_forty_sentences_and_words_of_any_script_are_shown(fill_workspace):
     text = "\u0645\u0631\u062d\u0628\u0627 \U0001f600 <b>x</b> sentence"
     many = tuple(DraftSentence("findings", f"{text} {n}", Status.UNSUPPORTED) for n in range(40))
