@@ -1,157 +1,16 @@
 """The viewer in a real browser: mouse, keys and fingers, grey by grey what numpy computes, and no other host asked."""
 
-import base64
-import dataclasses
-import io
-import itertools
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-import review_sample as sample
-from browsing import CHROMIUM, FLAGS
-from PIL import Image
-from support import missing
+from viewer_browsing import Viewer, opened
 
 from radrag.dicom.depth import load_depth
-from radrag.dicom.geometry import Geometry
-from radrag.dicom.read import load_image
 from radrag.dicom.window import Window, window_table
-from radrag.store.repository import Store
-from radrag.store.values import CorpusInfo
-from ui.viewer import FOLDER, SCRIPTS
-from ui.viewer_encoding import packed
 
+pytest_plugins = ["viewer_fixtures"]
 pytestmark = pytest.mark.browser
-
-SERVER = Path(__file__).with_name("viewer_server.py")
-START_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory, sample_radiograph):
-    """The page's address, of a server that all tests here share: they change nothing on it."""
-    folder = tmp_path_factory.mktemp("workspace")
-    digest = load_image(sample_radiograph).image.pixel_sha256
-    corpus = CorpusInfo(name="demo", title="Demo", licence="CC0-1.0", restricted=False, source="test")
-    with Store.open(f"sqlite:///{folder / 'radrag.sqlite'}") as store:
-        store.add_cases([(case, []) for case in sample.cases()], corpus=corpus)
-        store.save_draft(sample.draft(sample_radiograph, pixel_sha256=digest))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    variables = {**os.environ, "RADRAG_WORKSPACE": str(folder), "PYTHONPATH": str(SERVER.parents[2])}
-    variables.pop("RADRAG_DATABASE_URL", None)
-    process = subprocess.Popen([sys.executable, str(SERVER), str(port)], env=variables)
-    try:
-        wait_until_ready(f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
-
-
-def wait_until_ready(url):
-    until = time.monotonic() + START_SECONDS
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while time.monotonic() < until:
-        try:
-            direct.open(f"{url}/_stcore/health", timeout=2)
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the page never answered")
-
-
-@pytest.fixture
-def browser(request):
-    """Chromium on a screen of one device pixel for each CSS pixel, or of what the test's parameter says."""
-    if not CHROMIUM.exists():
-        missing("Chromium (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    ratio = getattr(request, "param", 1)
-    with sync_playwright() as playwright:
-        # A context's device_scale_factor would not reach ResizeObserver's device pixels; the flag does.
-        flags = [*FLAGS, f"--force-device-scale-factor={ratio}"]
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        yield opened
-        opened.close()
-
-
-def opened(browser, url, *, size=(1366, 768), touch=False):
-    """Open the page and wait until the image is on it."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, has_touch=touch)
-    tab = context.new_page()
-    tab.set_default_timeout(30_000)
-    tab.asked, tab.complaints = [], []
-    tab.on("request", lambda request: tab.asked.append(request.url))
-    tab.on("console", lambda message: message.type == "error" and tab.complaints.append(message.text))
-    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
-    tab.goto(url)
-    tab.locator(".zoom", has_text="%").first.wait_for()
-    return tab
-
-
-class Viewer:
-    """One viewer of the page, as a reader uses it."""
-
-    def __init__(self, page, number=0):
-        self.page = page
-        self.root = page.locator(".viewer").nth(number)
-        self.canvas = self.root.locator("canvas")
-
-    def press(self, *keys):
-        self.canvas.focus()
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def caption(self, part):
-        return self.root.locator(f".caption .{part}").inner_text()
-
-    def zoom(self):
-        return int(self.caption("zoom").removesuffix(" %"))
-
-    def wait(self, part, words):
-        self.root.locator(f".caption .{part}", has_text=words).wait_for()
-
-    def deep(self):
-        """Wait for full depth, and for the frame that shows it."""
-        self.wait("depth", "15 bits")
-        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-    def middle(self, dx=0, dy=0):
-        box = self.canvas.bounding_box()
-        return box["x"] + box["width"] / 2 + dx, box["y"] + box["height"] / 2 + dy
-
-    def drag(self, dx, dy, *, button="left"):
-        self.page.mouse.move(*self.middle())
-        self.page.mouse.down(button=button)
-        self.page.mouse.move(*self.middle(dx / 2, dy / 2))
-        self.page.mouse.move(*self.middle(dx, dy))
-        self.page.mouse.up(button=button)
-
-    def value_at(self, dx=0, dy=0):
-        """Return what the caption says lies under a point, counted from the middle: (x, y, value or None)."""
-        self.page.mouse.move(*self.middle(dx, dy))
-        words = self.caption("cursor").replace("·", " ").split()
-        return int(words[1]), int(words[3]), float(words[5]) if len(words) > 5 else None
-
-    def greys(self):
-        """Return what is on the canvas, uint8, and how many of its pixels are coloured."""
-        picture = self.canvas.evaluate("canvas => canvas.toDataURL('image/png')")
-        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2]))).convert("RGB"))
-        return shown[..., 0], int((np.ptp(shown, axis=2) > 0).sum())
 
 
 def wanted(shown, size):
@@ -394,41 +253,3 @@ def test_every_tool_names_its_key_and_can_be_reached_without_a_mouse(url, browse
     # What is typed into a field is no shortcut.
     viewer.root.locator("[name=centre]").press_sequentially("9")
     assert viewer.caption("zoom") != "100 %"
-
-
-def evaluated(browser, call, cases):
-    """Return what an expression of the viewer's scripts gives for each case, on an empty page."""
-    source = "\n".join(FOLDER.joinpath(one).read_text() for one in SCRIPTS)
-    source = source.replace("export default function", "function mount")
-    body = f"{source}\nreturn cases.map(one => {call});"
-    return browser.new_page().evaluate("([body, cases]) => new Function('cases', body)(cases)", [body, cases])
-
-
-def test_boxes_lie_where_python_maps_them_however_the_image_was_turned(browser):
-    random = np.random.default_rng(5)
-    cases, wanted_boxes = [], []
-    for turn in itertools.product([False, True], repeat=3):
-        geometry = Geometry(90, 70, *((140, 180) if turn[0] else (180, 140)), *turn)
-        x0, y0, width, height = random.uniform(1, 30, 4)
-        box = (x0, y0, x0 + width, y0 + height)
-        cases.append([list(box), dataclasses.asdict(geometry)])
-        wanted_boxes.append(geometry.box_to_display(box))
-    assert np.array(evaluated(browser, "onDisplay(one[0], one[1])", cases)) == pytest.approx(np.array(wanted_boxes))
-
-
-def test_the_browser_unpacks_and_windows_as_python_does(browser):
-    random = np.random.default_rng(6)
-    levels = np.append(np.linspace(-1000, 3000, 511, dtype=np.float32), np.float32(np.nan))
-    values = random.integers(0, 65_536, (37, 23), dtype=np.uint16)
-    body = levels.tobytes() + bytes(512) + packed(values)
-    head = {"rows": 37, "columns": 23, "levels": 512}
-    call = "Array.from(unpackDepth(Uint8Array.from(one.bytes).buffer, one.head).sizes[0].values)"
-    (unpacked,) = evaluated(browser, call, [{"bytes": list(body), "head": head}])
-    assert (np.array(unpacked).reshape(values.shape) == values).all()
-
-    windows = [(40, 400, False, False), (0, 1, False, True), (500.5, 2, False, False), (3.25, 0.5, True, True)]
-    call = "Array.from(windowTable(Float32Array.from(one.levels, x => x ?? NaN), ...one.window))"
-    plain = [*levels[:-1].tolist(), None]
-    tables = evaluated(browser, call, [{"levels": plain, "window": list(one)} for one in windows])
-    for (centre, width, exact, inverse), table in zip(windows, tables, strict=True):
-        assert (np.array(table) == window_table(levels, Window(centre, width, exact), inverse=inverse)).all()
