@@ -10,10 +10,10 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import review_sample as sample
+from browsing import CHROMIUM, FLAGS
 from logged_in import PASSWORD, add_reader, log_in
 from openid_provider import running_provider
 from support import missing
@@ -26,17 +26,6 @@ from radrag.store.repository import Store
 pytest_plugins = ["review_fixtures"]
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START = "import sys; from radrag.cli.main import main; main(sys.argv[1:])"
 WORKLIST = "[data-testid=stDataFrame] canvas"
 
