@@ -152,7 +152,7 @@ def _record(store: Store, outgoing: Outgoing, written: Sequence[Written], *, quo
         who = "unknown"
     payload = {
         "draft_id": outgoing.draft.draft_id,
-        "version": outgoing.report.version,
+        "version": outgoing.version,
         "state": outgoing.state.value,
         "identified": outgoing.identity.known,
         "quoted_restricted": quote_restricted,
@@ -169,7 +169,7 @@ def _show(outgoing: Outgoing, written: Sequence[Written], failed: Sequence[dict[
                 "draft_id": outgoing.draft.draft_id,
                 "state": outgoing.state.value,
                 "signed": outgoing.signed,
-                "version": outgoing.report.version,
+                "version": outgoing.version,
                 "identified": outgoing.identity.known,
                 "withheld": outgoing.withheld,
                 "files": files,

@@ -50,7 +50,7 @@ def document(
     made.SeriesNumber = series_number
     made.SeriesDescription = description
     _add_equipment(made, outgoing)
-    made.InstanceNumber = outgoing.report.version + 1
+    made.InstanceNumber = outgoing.version + 1
     made.ContentDate, made.ContentTime = _date(issued), _time(issued)
     made.CodingSchemeIdentificationSequence = Sequence([_own_scheme()])
     return made
@@ -78,7 +78,7 @@ def add_state(made: Dataset, outgoing: Outgoing, *, kind: str, verified: bool) -
     earlier = [
         _instance(made.SOPClassUID, outgoing.uid(kind, one.version))
         for one in signatures
-        if one.version < outgoing.report.version
+        if one.version < outgoing.version
     ]
     if earlier:
         made.PredecessorDocumentsSequence = Sequence([_study_item(outgoing, [(series_uid(outgoing, kind), earlier)])])

@@ -114,6 +114,14 @@ class Outgoing:
         return self.state.signed and bool(self.report.signatures)
 
     @property
+    def version(self) -> int:
+        """The version of what leaves: acts after signing that add nothing to the report make no new one."""
+        if not self.signed or self.signature is None:
+            return self.report.version
+        later = [told for told in self.report.acknowledged if moment(told.at) > moment(self.signature.at)]
+        return self.report.version if later else self.signature.version
+
+    @property
     def signature(self) -> Signature | None:
         """The newest signature; of a preliminary report that of whoever marked it so; None for a draft."""
         return self.report.signatures[-1] if self.report.signatures else None
@@ -213,7 +221,7 @@ class Outgoing:
             kind: such as ``sr``; each has UIDs of its own.
             version: of the report; the present one when None.
         """
-        number = self.report.version if version is None else version
+        number = self.version if version is None else version
         return uid_of(
             "report",
             self.draft.draft_id,

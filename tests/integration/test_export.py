@@ -5,7 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 from export_support import SALT, SECRETS, SENTENCES, draft, study
-from review_support import event
+from pydicom import dcmread
+from review_support import checked, event
 
 from data_prep.hl7 import parse_message
 from data_prep.hl7_reports import reports_of
@@ -15,7 +16,7 @@ from radrag.cli.export import command
 from radrag.domain import Case
 from radrag.review.decisions import apply, begin
 from radrag.review.signoff import ATTESTATION
-from radrag.review.values import Act
+from radrag.review.values import Act, sentence_to_plain
 from radrag.settings import load_settings
 from radrag.store.repository import Store
 from radrag.store.values import CorpusInfo
@@ -52,14 +53,21 @@ def drafted(store, tmp_path):
     return made
 
 
+SIGNING = {"attestation": ATTESTATION, "name": "Dr. Ada Adams"}
+
+
+def act(store, made, review, kind, **payload):
+    done = event(review, kind, **payload)
+    after = apply(review, done)
+    store.add_review_event(made.draft_id, done, status=after.state.value)
+    return after
+
+
 def sign(store, made):
     review = begin(made)
-    acts = [(Act.ACCEPT, {"item": item.key}) for item in review.items]
-    acts += [(Act.SIGN, {"attestation": ATTESTATION, "name": "Dr. Ada Adams"})]
-    for act, payload in acts:
-        done = event(review, act, **payload)
-        review = apply(review, done)
-        store.add_review_event(made.draft_id, done, status=review.state.value)
+    for item in review.items:
+        review = act(store, made, review, Act.ACCEPT, item=item.key)
+    return act(store, made, review, Act.SIGN, **SIGNING)
 
 
 def test_the_draft_leaves_as_files_named_by_its_id(export, drafted, tmp_path):
@@ -94,6 +102,26 @@ def test_a_signed_report_is_named_as_such_and_a_draft_is_not(export, drafted, st
     done = export(drafted.draft_id, "--format", "text")
     assert "Nobody has signed" not in done.stderr
     assert "FINAL. Signed by Dr. Ada Adams" in (tmp_path / "out" / f"{drafted.draft_id}.txt").read_text()
+
+
+def test_a_corrected_report_leaves_with_the_corrected_words_and_names_the_document_it_follows(
+    export, drafted, store, tmp_path
+):
+    review = sign(store, drafted)
+    path = tmp_path / "out" / f"{drafted.draft_id}.sr.dcm"
+    export(drafted.draft_id, "--format", "sr")
+    first = dcmread(path)
+    right = (checked("There is a small right pleural effusion.", "Pleural Effusion"),)
+    sentences = [sentence_to_plain(one) for one in right]
+    act(store, drafted, review, Act.CORRECT, sentences=sentences, text="Side was wrong.", **SIGNING)
+    export(drafted.draft_id, "--format", "sr,text")
+    second = dcmread(path)
+    earlier = second.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert earlier.ReferencedSOPInstanceUID == first.SOPInstanceUID
+    text = path.with_name(f"{drafted.draft_id}.txt").read_text()
+    assert "There is a small right pleural effusion." in text
+    assert "left" not in text
+    assert "Side was wrong." in text
 
 
 def test_when_the_images_are_gone_only_the_export_without_identity_is_left(export, drafted, tmp_path):

@@ -86,6 +86,14 @@ def test_uids_are_valid_and_differ_by_form_version_and_identity(tmp_path):
     assert ready.uid("sr") == outgoing(ReportState.FINAL).uid("sr")
 
 
+def test_only_acts_that_add_to_a_signed_report_make_a_new_version():
+    final = report(ReportState.FINAL)
+    assert of(replace(final, version=9)).version == final.signatures[0].version == 6
+    told = replace(final.acknowledged[0], at="2026-03-02T12:00:00+00:00")
+    assert of(replace(final, version=9, acknowledged=(told,))).version == 9
+    assert of(replace(report(), version=4)).version == 4
+
+
 @given(st.text())
 def test_text_is_made_printable_on_one_line_and_a_second_time_nothing_changes(text):
     shown = printable(text)
