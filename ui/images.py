@@ -6,7 +6,7 @@ import streamlit as st
 
 from radrag.domain import StudyImage
 from radrag.errors import RadragError
-from ui import cards, people, state, viewer
+from ui import cards, people, state, viewer, viewer_heat
 from ui.sitting import Sitting
 
 
@@ -64,7 +64,7 @@ def _current(sitting: Sitting, cell: viewer.Cell, height: str) -> None:
         # Regions are of the image that was encoded best, which comes first.
         findings=draft.image_findings if number == 0 else (),
         focus=sitting.located if number == 0 else "",
-        heat_map=(lambda label: state.heat_map(draft, image, label)) if number == 0 else None,
+        heat_map=viewer_heat.heat_map(draft, 0, lambda: state.workspace().image_encoder) if number == 0 else None,
         link=cell.link,
         height=height,
     )

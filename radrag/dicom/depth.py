@@ -18,7 +18,7 @@ from radrag.dicom.decode import Stored, read_stored
 from radrag.dicom.geometry import Geometry, resize
 from radrag.dicom.greys import Greys
 from radrag.dicom.header import number, numbers, text, texts
-from radrag.dicom.pixels import SQUARE_TOLERANCE, _levels, _modality, _padding, display, is_inverse, upright
+from radrag.dicom.pixels import SQUARE_TOLERANCE, display, is_inverse, levels_of, modality_of, padding_of, upright
 from radrag.dicom.raster import looks_like_raster, read_raster
 from radrag.dicom.window import Levels, Window, window_of, window_table
 from radrag.errors import RefusalCode
@@ -104,9 +104,9 @@ def _tables(
     stored: Stored, shown: Greys, dataset: Dataset
 ) -> tuple[Levels, npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
     """Return what each index measures, the indices, and the grey of each."""
-    stored_levels = _levels(stored.bits, stored.signed)
-    levels = _modality(stored_levels, dataset, []).astype(np.float32)
-    levels[_padding(stored_levels, dataset, stored)] = np.nan
+    stored_levels = levels_of(stored.bits, stored.signed)
+    levels = modality_of(stored_levels, dataset, []).astype(np.float32)
+    levels[padding_of(stored_levels, dataset, stored)] = np.nan
     greys = np.asarray(shown.table, dtype=np.float32)  # of a DICOM file there always is one
     values = stored.values.astype(np.uint16)
     if stored.signed:  # two's complement to offset binary, so that indices rise with the values and can be averaged

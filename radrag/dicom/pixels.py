@@ -90,12 +90,12 @@ def grey_scale(counts: npt.NDArray[np.int64], dataset: Dataset, stored: Stored, 
         path: names the file in a refusal.
     """
     warnings: list[DraftWarning] = []
-    levels = _levels(stored.bits, stored.signed)
-    padding = _padding(levels, dataset, stored)
+    levels = levels_of(stored.bits, stored.signed)
+    padding = padding_of(levels, dataset, stored)
     counts = np.where(padding, 0, counts)
     seen = levels[counts > 0]
     check_varied(seen.min(initial=np.inf), seen.max(initial=-np.inf), path)
-    values = _modality(levels, dataset, warnings)
+    values = modality_of(levels, dataset, warnings)
     grey = _voi(values, dataset, warnings)
     if grey is not None and np.ptp(grey[counts > 0]) < MIN_DISPLAY_SPREAD:
         message = "The window of the header leaves nothing to see; the image's own range was taken."
@@ -206,14 +206,15 @@ def robust_range(values: Levels, counts: npt.NDArray[np.int64]) -> tuple[float, 
     return float(low), float(high)
 
 
-def _levels(bits: int, signed: bool) -> Levels:
+def levels_of(bits: int, signed: bool) -> Levels:
+    """Return every value that can be stored in some bits, float64 [2 ** bits], in the order of their patterns."""
     levels = np.arange(1 << bits, dtype=np.float64)
     if signed:
         levels[1 << (bits - 1) :] -= 1 << bits
     return levels
 
 
-def _padding(levels: Levels, dataset: Dataset, stored: Stored) -> npt.NDArray[np.bool_]:
+def padding_of(levels: Levels, dataset: Dataset, stored: Stored) -> npt.NDArray[np.bool_]:
     """Which stored values are padding (PS3.3 C.7.5.1.1.2): one, or all between it and the range limit."""
     value = number(dataset, "PixelPaddingValue")
     if value is None:
@@ -230,7 +231,8 @@ def _in_range(value: float, stored: Stored) -> float:
     return value % (1 << 16) if not stored.signed and value < 0 else value
 
 
-def _modality(levels: Levels, dataset: Dataset, warnings: list[DraftWarning]) -> Levels:
+def modality_of(levels: Levels, dataset: Dataset, warnings: list[DraftWarning]) -> Levels:
+    """Return stored values as modality values, by look-up table or rescale slope and intercept (PS3.3 C.11.1)."""
     item = first_item(dataset, "ModalityLUTSequence")
     if item is not None:
         looked_up = apply_lut(levels, item, dataset)
