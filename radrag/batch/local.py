@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0  # between looks at how far the batch is
 LOOK_SHARE = 20  # and this many times as long as a look takes, so that millions of jobs are not counted all the time
+STOP_SECONDS = 5.0  # that a submission is waited for when the run is to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class LocalRun:
                 self._look()
                 cost = time.monotonic() - now
                 look_at = now + max(LOOK_SECONDS, LOOK_SHARE * cost)
-        submitting.join()
+        submitting.join(STOP_SECONDS if self.stopped else None)  # what it did not reach, the next call submits
 
     def _open(self) -> bool:
         try:

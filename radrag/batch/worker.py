@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ Result = TypeVar("Result")
 
 AHEAD = 2  # studies that wait decoded, so that no stage runs dry
 REMOTE_WRITERS = 4  # answers of a server that are waited for at the same time
+TRIES = 3  # of what the database refused although it answers: two writers may have been in each other's way
 OUTAGE_SECONDS = 5.0  # between looks whether the database is back
 
 
@@ -195,6 +197,8 @@ class Worker:
         except RadragError as error:
             self._fail(hand, error.code, _reason(error), for_good=_for_good(error))
         except Exception as error:  # noqa: BLE001 - the batch's edge: a fault in one study does not end the others
+            if os.environ.get("RADRAG_DEBUG") == "1":  # its text may hold patient data, so not by itself
+                traceback.print_exc()
             message = f"Internal error ({type(error).__name__}) in stage {name}. This is a fault of radrag."
             self._fail(hand, "internal", message, for_good=False)
         else:
@@ -293,12 +297,17 @@ class Worker:
             StoreError: the database works, so that the fault is the action's; or it was away for too long.
         """
         given_up = time.monotonic() + self._options.patience
+        refused = 0
         while True:
             try:
                 return action()
             except StoreError as error:
                 if self._answers():
-                    raise
+                    refused += 1
+                    if refused == TRIES:
+                        raise
+                    time.sleep(0.1 * refused)
+                    continue
                 self._tell(Event("paused", self.name, code=error.code, message=str(error)))
                 while not self._answers():
                     if time.monotonic() > given_up:

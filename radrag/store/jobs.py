@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from radrag.store.job_values import BatchStatus, Claim, Job, JobState, NewJob, R
 from radrag.store.rows import chunks
 from radrag.store.tables_jobs import BatchJobRow, JobRow
 
+LOCK = 0x7261646A6F  # "radjo": any number, the same in every radrag
 OPEN = (JobState.WAITING, JobState.RUNNING)
 AGAIN: dict[str, Any] = {
     "state": JobState.WAITING, "failures": 0, "crashes": 0, "not_before": "", "error_code": "", "error": "",
@@ -30,6 +31,8 @@ def add(session: Session, batch: str, jobs: Sequence[NewJob], priority: int, now
 
     A known job that was cancelled waits again; a parked one stays parked (:func:`retry`). The better priority stays.
     """
+    if session.get_bind().dialect.name == "postgresql":  # two that insert the same keys could wait for each other
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     replaced = [key for job in jobs for key in job.replaces]
     for part in chunks(replaced):
         session.execute(delete(JobRow).where(JobRow.key.in_(part), JobRow.state == JobState.REFUSED))
