@@ -67,6 +67,14 @@ def test_a_state_without_a_signature_is_treated_as_unsigned(form, tmp_path):
     assert not re.search(r"\bfinal\b", said(form, FORMS[form].write(unsigned)).lower())
 
 
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "sr3d"])
+def test_no_form_quotes_what_may_not_be_passed_on(form, tmp_path):
+    one = outgoing(folder=tmp_path, restricted={"iu-xray:CXR2"})
+    words = " ".join(said(form, FORMS[form].write(one)).split())
+    assert "No effusion." not in words
+    assert form == "hl7" or "iu-xray:CXR2" in words
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_same_report_gives_the_same_bytes(form, tmp_path):
     assert FORMS[form].write(outgoing(folder=tmp_path)) == FORMS[form].write(outgoing(folder=tmp_path))

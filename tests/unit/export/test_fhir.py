@@ -16,7 +16,7 @@ from fhirclient.models.bundle import Bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radrag.domain import ReportState
+from radrag.domain import DraftSentence, Finding, ReportState, Status
 from radrag.export.fhir import report_to_fhir
 from radrag.export.plain import printable
 from radrag.export.report_html import report_to_html
@@ -114,6 +114,13 @@ def test_each_finding_is_one_observation_that_says_whether_it_is_there():
     effusion = next(one for one in observed if one["code"].get("text") == "Pleural effusion")
     assert [part["valueCodeableConcept"]["text"] for part in effusion["component"]] == ["Left", "Mild"]
     assert [note["text"] for note in effusion["note"]] == [SENTENCES[0].text, SENTENCES[3].text]
+
+
+def test_a_finding_that_no_code_is_sure_for_goes_in_words():
+    said = (DraftSentence("findings", "A tube.", Status.UNSUPPORTED, (Finding("Support Devices"),)),)
+    made = bundle(outgoing(sentences=said))
+    assert {"text": "Support Devices"} in [one["code"] for one in of_kind(made, "Observation")]
+    assert "99RADRAG" not in json.dumps(made)
 
 
 def test_a_second_version_replaces_the_first_and_makes_no_second_patient(tmp_path):
