@@ -118,10 +118,10 @@ def _steps(sitting: Sitting) -> None:
     """Show where the reader is, and the ways on."""
     stops = sitting.stops()
     here = stops.index(sitting.focus) if sitting.focus in stops else 0
-    with st.container(key="steps", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+    with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small"):
         if stops:
-            st.html(cards.position(here + 1, len(stops)), width="stretch")
-        if sitting.regions() and st.button("On the image", key="locate", icon=":material/my_location:", shortcut="L"):
+            st.html(cards.position(here + 1, len(stops)), width="content")
+        if sitting.regions() and st.button("Locate", key="locate", icon=":material/my_location:", shortcut="L"):
             sitting.locate()
             st.rerun()  # the image stands outside this fragment
         st.button(
