@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from radrag.errors import UsageError
+from radrag.errors import RestrictedData, UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -214,13 +213,13 @@ class Workspace:
 
     def outgoing(
         self,
-        report: Report,
+        draft_id: str,
         *,
         institution: str | None = None,
         without_identity: bool = False,
         quote_restricted: bool = False,
     ) -> Outgoing:
-        """Return a report ready to be written in the forms that others read.
+        """Return a draft's report, ready to be written in the forms that others read.
 
         Args:
             institution: who sends it; None for the setting.
@@ -228,6 +227,7 @@ class Workspace:
             quote_restricted: quote evidence of restricted corpora too.
 
         Raises:
+            StoreError: there is no such draft.
             ExportError: whose study it is cannot be read from its image files.
             RestrictedData: the terms of images or evidence forbid it.
         """
@@ -236,33 +236,48 @@ class Workspace:
         from radrag.export.outgoing import Outgoing, Sender
         from radrag.release import Destination, require_release
 
-        store, study, settings = self.store, report.draft.study, self.settings
+        report, store, settings = self.report(draft_id), self.store, self.settings
+        study = report.draft.study
         cited = {link.case_id for sentence in report.sentences for link in sentence.links}
         restricted = frozenset[str]() if quote_restricted else store.restricted_cases(cited)
         if not quote_restricted:
             # A signed report is its reader's own text; a draft is made from what it cites.
-            case_ids = () if report.state.signed else restricted
-            require_release(store, Destination.EXPORT, case_ids=case_ids, images=study.images)
+            of_text = () if report.state.signed else restricted
+            try:
+                require_release(store, Destination.EXPORT, case_ids=of_text, images=study.images)
+            except RestrictedData as error:
+                error.hint = (
+                    "Sign it first, or, where the files stay with those who may read the corpus: --quote-restricted"
+                )
+                raise
+        sender = Sender(
+            institution=settings.institution if institution is None else institution,
+            department=settings.department,
+            paper=settings.paper,
+            patient_system=settings.patient_system,
+            wado_url=settings.wado_url,
+        )
         identity = nobody(study) if without_identity else read_identity(study, salt=settings.salt())
-        sender = Sender(settings.institution if institution is None else institution, settings.department)
         return Outgoing.of(report, identity, sender, restricted=restricted)
 
-    def record_export(self, outgoing: Outgoing, files: Mapping[str, bytes | str], *, who: str = "") -> None:
+    def record_export(
+        self, outgoing: Outgoing, files: Mapping[str, str], *, quoted_restricted: bool = False, who: str = ""
+    ) -> None:
         """Put on record what left, and with whose name in it or not.
 
         Args:
-            files: form → content, or its SHA-256 as hex.
+            files: form → SHA-256 of the file, hex.
             who: the account's name; the operating system's user when empty.
         """
         from radrag.store.values import AuditEvent
 
-        sums = {form: one if isinstance(one, str) else hashlib.sha256(one).hexdigest() for form, one in files.items()}
         payload = {
             "draft_id": outgoing.draft.draft_id,
-            "version": outgoing.report.version,
+            "version": outgoing.version,
             "state": outgoing.state.value,
             "identified": outgoing.identity.known,
-            "files": sums,
+            "quoted_restricted": quoted_restricted,
+            "files": dict(files),
         }
         who, origin = who or self.store.who, self.store.origin
         self.store.record(AuditEvent("draft.exported", who, origin, outgoing.draft.study.patient_key, payload))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 
 import streamlit as st
@@ -53,9 +54,9 @@ def _prepare(version: tuple[str, int, str, bool], form: str, person: Account, *,
 
     parts, draft_id = state.workspace(), version[0]
     try:
-        outgoing = parts.outgoing(parts.report(draft_id), without_identity=anonymous)
+        outgoing = parts.outgoing(draft_id, without_identity=anonymous)
         content = FORMS[form].write(outgoing)
-        parts.record_export(outgoing, {form: content}, who=person.name)
+        parts.record_export(outgoing, {form: hashlib.sha256(content).hexdigest()}, who=person.name)
     except RadragError as error:
         st.html(cards.notice("Not exported", str(error), kind="error"))
         return
