@@ -1,0 +1,212 @@
+"""Reports scored against references, row by row beside trivial baselines, with paired intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radrag.errors import UsageError
+from radrag.evaluation.intervals import CONFIDENCE, DRAWS, SEED, Estimate
+from radrag.evaluation.report_baselines import CONSTANT_NORMAL, NORMAL_REPORT, RANDOM_OTHER, random_others
+from radrag.evaluation.report_findings import FindingsReader
+from radrag.evaluation.report_measures import Protocol, ReportMeasures, by_label, scores_of
+
+if TYPE_CHECKING:
+    from radrag.evaluation.report_measures import Sums
+    from radrag.reports.findings import Labeler
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What is compared with.
+
+    Attributes:
+        texts: study → reference, none blank.
+        patients: study → patient, for the bootstrap; a study that is not there is its own patient.
+    """
+
+    texts: Mapping[str, str]
+    patients: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One row of the table.
+
+    Attributes:
+        estimates: measure → mean and interval.
+        missing: studies without a prediction, or with a blank one: they count, as wrong.
+        labels: "14" or "all" → label → (true positives, false positives, misses); empty for drawn baselines.
+        baseline: whether the row knows nothing of the images.
+    """
+
+    name: str
+    estimates: Mapping[str, Estimate]
+    missing: tuple[str, ...] = ()
+    labels: Mapping[str, Mapping[str, tuple[int, int, int]]] = field(default_factory=dict)
+    baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDifference:
+    """One row minus another over the same draws of patients; an interval without 0 is a difference."""
+
+    name: str
+    against: str
+    estimates: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportScores:
+    """Everything that an evaluation found, over ``n`` studies of ``patients`` patients."""
+
+    n: int
+    patients: int
+    rows: tuple[ReportRow, ...]
+    differences: tuple[ReportDifference, ...]
+    rules: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "schema": "radrag.report_scores/1",
+            "n": self.n,
+            "patients": self.patients,
+            "rules": self.rules,
+            "rows": [
+                {
+                    "name": row.name,
+                    "baseline": row.baseline,
+                    "scores": {name: one.as_dict() for name, one in row.estimates.items()},
+                    "missing": list(row.missing),
+                    "labels": {
+                        which: {
+                            label: {"true_positives": hits, "false_positives": extra, "misses": missed}
+                            for label, (hits, extra, missed) in counts.items()
+                        }
+                        for which, counts in row.labels.items()
+                    },
+                }
+                for row in self.rows
+            ],
+            "differences": [
+                {
+                    "name": one.name,
+                    "against": one.against,
+                    "scores": {name: estimate.as_dict() for name, estimate in one.estimates.items()},
+                }
+                for one in self.differences
+            ],
+        }
+
+
+def evaluate_reports(
+    references: References,
+    predictions: Mapping[str, Mapping[str, str]],
+    labeler: Labeler,
+    *,
+    protocol: Protocol | None = None,
+    normal: str = NORMAL_REPORT,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> ReportScores:
+    """Score predictions, and always two baselines that see no image.
+
+    Args:
+        references: what is right.
+        predictions: row → study → report; the first rows are compared with each other and with the baselines.
+        labeler: reads findings.
+        protocol: how texts are compared; default R2Gen's for IU X-ray.
+        normal: the report that the constant baseline gives to every study.
+        draws: of the bootstrap, which draws patients (:class:`radrag.evaluation.intervals.PatientBootstrap`).
+        seed: of the bootstrap and of the random baseline.
+
+    Raises:
+        UsageError: there are fewer than two references, or a row is named like a baseline.
+    """
+    protocol = protocol or Protocol()
+    names = list(references.texts)
+    if len(names) < 2:
+        raise UsageError("There are fewer than two references to compare with.", hint="Look at --section and --split.")
+    if taken := {CONSTANT_NORMAL, RANDOM_OTHER} & set(predictions):
+        raise UsageError(f"Predictions are named like a baseline: {', '.join(sorted(taken))}.")
+    reader = FindingsReader(labeler, uncertain=protocol.uncertain)
+    measures = ReportMeasures(list(references.texts.values()), protocol, reader)
+    patients = [references.patients.get(name) or f"study {name}" for name in names]
+    drawn = _Draws(patients, draws=draws, seed=seed)
+    others = random_others(list(references.texts.values()), patients, seed=seed)
+    texts = {row: [[of.get(name, "") for name in names]] for row, of in predictions.items()}
+    texts |= {CONSTANT_NORMAL: [[normal] * len(names)], RANDOM_OTHER: others}
+    scored = {row: drawn.score([measures.statistics(one) for one in several]) for row, several in texts.items()}
+    rows = tuple(
+        ReportRow(
+            row,
+            {name: _estimate(value, of_draws) for name, (value, of_draws) in scored[row].values.items()},
+            tuple(name for name, text in zip(names, several[0], strict=True) if not text.strip()),
+            {which: by_label(scored[row].sums, which) for which in ("14", "all")} if len(several) == 1 else {},
+            baseline=row not in predictions,
+        )
+        for row, several in texts.items()
+    )
+    order = list(texts)
+    differences = tuple(
+        ReportDifference(row, against, _difference(scored[row], scored[against]))
+        for place, row in enumerate(order)
+        for against in order[place + 1 :]
+        if row in predictions
+    )
+    return ReportScores(len(names), drawn.patients, rows, differences, reader.rules)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """Measure → (value, its values in the draws, float64 [draws]); and the sums of the first set of predictions."""
+
+    values: Mapping[str, tuple[float, Sums]]
+    sums: Sums
+
+
+class _Draws:
+    """Draws of patients with replacement, the same for every row."""
+
+    def __init__(self, patients: Sequence[str], *, draws: int, seed: int) -> None:
+        names = sorted(set(patients))
+        place = {name: number for number, name in enumerate(names)}
+        self.patients = len(names)
+        self._of = np.array([place[name] for name in patients])
+        shares = np.full(len(names), 1 / len(names))
+        self._draws = np.random.default_rng(seed).multinomial(len(names), shares, size=draws).astype(np.float64)
+
+    def score(self, sets: Sequence[Sums]) -> _Scored:
+        """Return the scores of one set of predictions, or the means over several."""
+        values: dict[str, list[float]] = {}
+        drawn: dict[str, list[Sums]] = {}
+        for rows in sets:
+            of_patients = np.zeros((self.patients, rows.shape[1]))
+            np.add.at(of_patients, self._of, rows)
+            for name, value in scores_of(rows.sum(axis=0)).items():
+                values.setdefault(name, []).append(float(value))
+            for name, several in scores_of(self._draws @ of_patients).items():
+                drawn.setdefault(name, []).append(several)
+        means = {name: (fmean(of), np.mean(drawn[name], axis=0)) for name, of in values.items()}
+        return _Scored(means, sets[0].sum(axis=0))
+
+
+def _difference(one: _Scored, other: _Scored) -> dict[str, Estimate]:
+    return {
+        name: _estimate(value - other.values[name][0], of_draws - other.values[name][1])
+        for name, (value, of_draws) in one.values.items()
+    }
+
+
+def _estimate(value: float, of_draws: Sums) -> Estimate:
+    if not len(of_draws):
+        return Estimate(value, math.nan, math.nan)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(of_draws, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high))
