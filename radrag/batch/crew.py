@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import ModuleType
@@ -61,8 +61,9 @@ class Crew:
     ) -> None:
         self._settings = settings
         self._store = store
-        self._count = workers or default_workers()
-        self._options = options or WorkerOptions()
+        cores = default_workers()
+        self._count = workers or cores
+        self._options = replace(options or WorkerOptions(), cores=max(1, cores // self._count))
         self._tell = tell
         self._members: list[_Member] = []
         self._stopping = False

@@ -34,7 +34,7 @@ class WorkerOptions:
 
     Attributes:
         batch: the batch that it serves; empty for all.
-        threads: that decode; 0 for one.
+        cores: how many stages may compute at the same time.
         lease: seconds until others may take its jobs, if it is not heard of.
         poll: seconds between looks for new jobs when there are none.
         stay: whether it waits for jobs that may come, instead of ending when there are none.
@@ -43,7 +43,7 @@ class WorkerOptions:
     """
 
     batch: str = ""
-    threads: int = 0
+    cores: int = 1
     lease: float = 60.0
     poll: float = 1.0
     stay: bool = False

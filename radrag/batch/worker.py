@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-AHEAD = 2  # studies that wait decoded, so that no stage runs dry
+AHEAD = 4  # studies that wait between stages, so that none runs dry
+LUMP = 3  # jobs that are claimed together, since each claim is a transaction
 REMOTE_WRITERS = 4  # answers of a server that are waited for at the same time
 TRIES = 3  # of what the database refused although it answers: two writers may have been in each other's way
 OUTAGE_SECONDS = 5.0  # between looks whether the database is back
@@ -91,10 +93,13 @@ class Worker:
         self._salt = salt
         self._options = options or WorkerOptions()
         self._tell = tell
-        decoders, writers = self._options.threads or 1, REMOTE_WRITERS if remote else 1
-        self._capacity = decoders + 1 + writers + AHEAD
+        cores, writers = self._options.cores, REMOTE_WRITERS if remote else 1
+        self._capacity = cores + 1 + writers + AHEAD
+        # No more stages at once than there are cores: threads that wait for Python's lock slow each other down.
+        self._turn = threading.Semaphore(cores)
+        self._waits = "write" if remote else ""  # the stage that does not compute, but waits for a server
         self._stages: tuple[tuple[str, Callable[[Hand], None], ThreadPoolExecutor], ...] = (
-            ("decode", self._decode, ThreadPoolExecutor(decoders, "decode")),
+            ("decode", self._decode, ThreadPoolExecutor(cores, "decode")),
             ("look", self._look, ThreadPoolExecutor(1, "look")),
             ("write", self._write, ThreadPoolExecutor(writers, "write")),
             ("save", self._save, ThreadPoolExecutor(1, "save")),
@@ -133,7 +138,7 @@ class Worker:
         """Take as many jobs as there is room for; one that ended a worker before is taken alone."""
         with self._changed:
             held, suspect = len(self._hands), any(hand.claim.crashes for hand in self._hands.values())
-        if suspect or held >= self._capacity:
+        if suspect or self._capacity - held < LUMP:
             return 0
         claims = self._claim(Wanted(self._capacity - held, self._options.batch, self._versions))
         if not claims and not held:
@@ -191,9 +196,11 @@ class Worker:
         name, stage, _ = self._stages[number]
         if hand.claim.job not in self._hands:  # cancelled, or taken by another worker
             return
-        started = time.perf_counter()
+        started = 0.0
         try:
-            self._waited(lambda: stage(hand))
+            with nullcontext() if name == self._waits else self._turn:
+                started = time.perf_counter()
+                self._waited(lambda: stage(hand))
         except RadragError as error:
             self._fail(hand, error.code, _reason(error), for_good=_for_good(error))
         except Exception as error:  # noqa: BLE001 - the batch's edge: a fault in one study does not end the others
