@@ -115,6 +115,7 @@ def measure(address: str, ids: list[str], given: argparse.Namespace, process: in
             opened(page, f"{address}/review?draft={draft_id}")
             for number in range(4):
                 decisions.append(timed(lambda: page.keyboard.press("a"), shows_accepted(page, number + 1)))
+                page.wait_for_timeout(300)  # nobody reads faster
         sizes: list[int] = []
         page.on("response", lambda got: "/pixels/" in got.url and sizes.append(len(got.body())))
         for other, draft_id in zip(pages, ids[-given.sessions :], strict=True):

@@ -95,9 +95,18 @@ def _worker() -> _Worker:
     return _Worker()
 
 
-@st.fragment(run_every=LOOK_SECONDS)
 def progress() -> None:
     """Show how far uploads are while there are open ones, and then what became of them."""
+    try:
+        waits = state.store().batch_status(BATCH).open > 0
+    except RadragError:
+        return  # the page itself says it
+    if waits or "uploads" in st.session_state:
+        _progress()
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def _progress() -> None:
     try:
         status = state.store().batch_status(BATCH)
     except RadragError:
