@@ -82,17 +82,36 @@ def command(
     """
     page_script()
     place = placed(host, names=names, certificate=tls_cert, key=tls_key, proxy=proxy)
-    settings = context.obj if isinstance(context.obj, Settings) and workspace is None else None
-    folder = (settings or load_settings(workspace=workspace)).workspace
+    given = context.obj if isinstance(context.obj, Settings) and workspace is None else None
+    settings = given or load_settings(workspace=workspace)
+    if sys.stdin.isatty():
+        first_account(settings)
     number = free_port(place.address, port)
     status = serve(
         [*place.command(), "--port", str(number), "--theme", theme],
-        environment(folder, page_script()),
+        environment(settings.workspace, page_script()),
         url=place.url(number),
         probe=place.probe(number),
         open_browser=open_browser,
     )
     context.exit(status)
+
+
+def first_account(settings: Settings) -> None:
+    """Ask for the first account where there is none: without one, nobody can log in."""
+    from radrag.cli import users
+    from radrag.store.repository import Store
+
+    with Store.open(settings.url) as store:
+        if store.accounts():
+            return
+    click.echo("Readers log in, and there is no account yet. Yours, as a reader:", err=True)
+    name = click.prompt("Name (short, lower case)", err=True)
+    full_name = click.prompt("Full name, as it stands under reports", default=name, err=True)
+    with click.Context(users.add, obj=settings) as inner:
+        inner.invoke(
+            users.add, name=name, full_name=full_name, role="reader", subject="", password_stdin=False, as_json=False
+        )
 
 
 @dataclass(frozen=True, slots=True)
