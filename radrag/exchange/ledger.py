@@ -1,0 +1,185 @@
+"""What has arrived, kept beside the inbox: a study waits here, whatever becomes of the database, until it is submitted.
+
+SQLite of its own, so that images are received and remembered while the workspace's database is away.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_TABLES = """
+create table if not exists instances (
+    uid text primary key, sop_class text not null, file text not null, content text not null, study text not null
+) without rowid;
+create index if not exists instances_of_study on instances (study);
+create table if not exists studies (
+    study text primary key, arrived integer not null, submitted integer not null, changed real not null
+) without rowid;
+create table if not exists commitments (
+    title text, address text, transaction_uid text, asked text not null, tries integer not null, due real not null,
+    primary key (title, address, transaction_uid)
+) without rowid;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An image that is in the inbox.
+
+    Attributes:
+        uid: salted hash of its SOP Instance UID.
+        sop_class: its SOP Class UID.
+        file: name of its file in the inbox.
+        content: SHA-256 of its data set, without the file's meta information.
+        study: salted hash of study and patient.
+    """
+
+    uid: str
+    sop_class: str
+    file: str
+    content: str
+    study: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A study that is to be submitted.
+
+    Attributes:
+        files: names of all its files in the inbox.
+        arrived: how many images had arrived when this was read.
+    """
+
+    study: str
+    files: tuple[str, ...]
+    arrived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A request for storage commitment that is not answered yet; it is forgotten once it is.
+
+    Attributes:
+        title, address: who asked.
+        asked: (SOP Class UID, SOP Instance UID) of each image.
+        tries: how often the answer could not be delivered.
+    """
+
+    title: str
+    address: str
+    transaction_uid: str
+    asked: tuple[tuple[str, str], ...]
+    tries: int = 0
+
+
+class Ledger:
+    """The ledger of one inbox. Safe between threads; what a method wrote survives a crash.
+
+    Raises:
+        sqlite3.Error: from every method, when the disk is full or the file damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        path.touch(mode=0o600)
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLES}")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def find(self, uid: str) -> Instance | None:
+        """Return the image of a SOP instance's hash, if it has arrived."""
+        with self._lock:
+            query = "select uid, sop_class, file, content, study from instances where uid = ?"
+            row = self._connection.execute(query, (uid,)).fetchone()
+        return Instance(*row) if row else None
+
+    def add(self, instance: Instance) -> None:
+        """Note that an image has arrived that :meth:`find` did not know."""
+        row = (instance.uid, instance.sop_class, instance.file, instance.content, instance.study)
+        with self._writing() as connection:
+            connection.execute("insert into instances values (?, ?, ?, ?, ?)", row)
+            connection.execute(
+                "insert into studies values (?, 1, 0, ?) on conflict (study) "
+                "do update set arrived = arrived + 1, changed = excluded.changed",
+                (instance.study, time.time()),
+            )
+
+    def quiet(self, seconds: float) -> list[Arrival]:
+        """Return the studies with images to submit, to which nothing was added for some seconds."""
+        with self._lock:
+            query = "select study, arrived from studies where submitted < arrived and changed <= ? order by changed"
+            due = self._connection.execute(query, (time.time() - seconds,)).fetchall()
+            files = "select file from instances where study = ? order by file"
+            return [
+                Arrival(study, tuple(name for (name,) in self._connection.execute(files, (study,))), arrived)
+                for study, arrived in due
+            ]
+
+    def submitted(self, arrival: Arrival) -> None:
+        """Note that a study was submitted; what arrived since it was read makes it wait again."""
+        with self._writing() as connection:
+            connection.execute("update studies set submitted = ? where study = ?", (arrival.arrived, arrival.study))
+
+    def waiting(self) -> int:
+        """Return how many studies are not submitted yet."""
+        with self._lock:
+            query = "select count(*) from studies where submitted < arrived"
+            return int(self._connection.execute(query).fetchone()[0])
+
+    def ask(self, commitment: Commitment) -> None:
+        """Keep a request for storage commitment until it is answered."""
+        one = commitment
+        row = (one.title, one.address, one.transaction_uid, json.dumps(one.asked), one.tries, time.time())
+        with self._writing() as connection:
+            connection.execute("insert or replace into commitments values (?, ?, ?, ?, ?, ?)", row)
+
+    def asked(self) -> list[Commitment]:
+        """Return the requests whose answer is due."""
+        with self._lock:
+            query = "select title, address, transaction_uid, asked, tries from commitments where due <= ? order by due"
+            rows = self._connection.execute(query, (time.time(),)).fetchall()
+        return [
+            Commitment(title, address, transaction, tuple((one, two) for one, two in json.loads(asked)), tries)
+            for title, address, transaction, asked, tries in rows
+        ]
+
+    def answered(self, commitment: Commitment) -> None:
+        """Forget a request."""
+        with self._writing() as connection:
+            connection.execute(f"delete from commitments where {_KEY}", _key(commitment))
+
+    def postpone(self, commitment: Commitment, seconds: float) -> None:
+        """Let the answer to a request be tried again later."""
+        with self._writing() as connection:
+            row = (time.time() + seconds, *_key(commitment))
+            connection.execute(f"update commitments set tries = tries + 1, due = ? where {_KEY}", row)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("begin immediate")
+            try:
+                yield self._connection
+                self._connection.execute("commit")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                raise
+
+
+_KEY = "title = ? and address = ? and transaction_uid = ?"
+
+
+def _key(commitment: Commitment) -> Sequence[str]:
+    return commitment.title, commitment.address, commitment.transaction_uid

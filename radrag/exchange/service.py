@@ -1,0 +1,81 @@
+"""Listening as a whole: images in, studies to the queue, commitments answered, until told to stop."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from radrag.exchange.arrivals import Arrivals
+from radrag.exchange.commitment import Committer
+from radrag.exchange.listener import Listener, ListenOptions
+from radrag.exchange.submitting import Submitter
+from radrag.exchange.values import Told
+
+if TYPE_CHECKING:
+    from radrag.workspace import Workspace
+
+LOOK_SECONDS = 0.5
+
+
+class Service:
+    """Everything that ``radrag listen`` does.
+
+    Args:
+        quiet: seconds without a new image after which a study counts as complete.
+        tell: called with each event, from any thread.
+
+    Raises:
+        ListenError: another process receives for this workspace, or its folders cannot be written.
+        MissingDependency: pynetdicom is not installed.
+        UsageError: the TLS files cannot be used.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        options: ListenOptions,
+        *,
+        quiet: float,
+        tell: Callable[[Told], None] = lambda _: None,
+    ) -> None:
+        settings = workspace.settings
+        self._tell = tell
+        self._stop = threading.Event()
+        self.arrivals = Arrivals(settings.workspace, salt=settings.salt())
+        self._committer = Committer(self.arrivals, options.peers, title=options.title, tell=tell)
+        self._submitter = Submitter(workspace, self.arrivals, quiet=quiet, tell=tell)
+        self.listener = Listener(self.arrivals, options, commit=self._committer.requested, tell=tell)
+
+    def stop(self) -> None:
+        """Let :meth:`run` return. May be called from a signal or another thread."""
+        self._stop.set()
+
+    def run(self, *, also: Callable[[], None] = lambda: None) -> None:
+        """Listen until :meth:`stop`; what has arrived and is not submitted then is submitted by the next run.
+
+        Args:
+            also: called about twice a second.
+
+        Raises:
+            ListenError: the address cannot be bound.
+        """
+        try:
+            self.listener.start()
+            while not self._stop.wait(LOOK_SECONDS):
+                self._look()
+                also()
+        finally:
+            self.listener.stop()
+            waiting = self.arrivals.ledger.waiting()
+            self.arrivals.close()
+            self._tell(Told("stopped", count=waiting))
+
+    def _look(self) -> None:
+        try:
+            self._committer.answer()
+            self._submitter.submit()
+        except sqlite3.Error as error:  # the disk is full: what is known stays, and is tried again
+            self._tell(Told("waiting", code="disk", message=f"The ledger cannot be written ({type(error).__name__})."))
+            self._stop.wait(5)

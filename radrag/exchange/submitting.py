@@ -1,0 +1,87 @@
+"""From inbox to queue: a study is submitted once nothing was added to it for a while, and again when it has grown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from radrag.batch.queue import Queue
+from radrag.batch.submission import paths_of
+from radrag.errors import RadragError
+from radrag.exchange.arrivals import Arrivals
+from radrag.exchange.values import Told
+from radrag.store.job_values import JobState
+
+if TYPE_CHECKING:
+    from radrag.workspace import Workspace
+
+PREFIX = "arrived"
+PRIORITY = 50  # before batches, after somebody who waits at a screen
+RETRY_SECONDS = 30.0
+
+
+class Submitter:
+    """Submits what has arrived, a batch a day.
+
+    A batch's name ends with the parts that are to draft: what waits for an earlier index or model is submitted anew
+    for the present ones, and none is let go without that.
+
+    Args:
+        quiet: seconds without a new image after which a study counts as complete.
+        tell: called with each event.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        arrivals: Arrivals,
+        *,
+        quiet: float,
+        tell: Callable[[Told], None] = lambda _: None,
+    ) -> None:
+        self._queue = Queue(workspace)
+        self._arrivals = arrivals
+        self._quiet = quiet
+        self._tell = tell
+        self._moved = False
+        self._not_before = 0.0
+
+    def submit(self) -> int:
+        """Submit the studies that are complete; return how many.
+
+        When the database is away, or there is no index yet, they wait in the ledger and are tried again.
+        """
+        due = self._arrivals.ledger.quiet(self._quiet)
+        if not due or time.monotonic() < self._not_before:
+            return 0
+        done = 0
+        try:
+            if not self._moved:
+                self._move_waiting()
+            for arrival in due:
+                paths = [self._arrivals.inbox / name for name in arrival.files]
+                self._queue.submit(paths, batch=self._batch(), priority=PRIORITY)
+                self._arrivals.ledger.submitted(arrival)
+                done += 1
+        except RadragError as error:
+            self._not_before = time.monotonic() + RETRY_SECONDS
+            self._tell(Told("waiting", code=error.code, message=str(error), count=len(due) - done))
+        if done:
+            self._tell(Told("submitted", count=done))
+        return done
+
+    def _batch(self) -> str:
+        return f"{PREFIX}-{datetime.now(UTC).date()}-{self._queue.versions[:8]}"
+
+    def _move_waiting(self) -> None:
+        """Submit for the present parts what earlier ones left waiting."""
+        store, ending = self._queue.store, self._queue.versions[:8]
+        for batch in store.batches():
+            if not batch.startswith(f"{PREFIX}-") or batch.endswith(ending):
+                continue
+            for job in store.iter_jobs(batch, [JobState.WAITING]):
+                self._queue.submit(paths_of(job.source), batch=self._batch(), priority=PRIORITY)
+            store.cancel_batch(batch, now=store.now())
+        self._moved = True
