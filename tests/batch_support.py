@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from radrag.batch.queue import Queue
-from radrag.batch.values import WorkerOptions
+from radrag.batch.values import Event, WorkerOptions
 from radrag.batch.worker import Worker, new_worker_name
 from radrag.domain import Draft
 from radrag.settings import load_settings
@@ -123,9 +123,12 @@ class Drafts:
 
 def queue_of(folder, versions="v1"):
     """Return the queue of a workspace that has no index."""
-    queue = Queue(Workspace(load_settings(workspace=folder)))
-    queue.__dict__["versions"] = versions
-    return queue
+
+    class FixedQueue(Queue):
+        pass
+
+    FixedQueue.versions = versions
+    return FixedQueue(Workspace(load_settings(workspace=folder)))
 
 
 def worker_of(queue, drafter, **options):
@@ -159,3 +162,9 @@ def work_and_crash(settings, options, name, pipe):
 def break_at_once(settings, options, name, pipe):
     """Stands for a worker that cannot even start."""
     os._exit(9)
+
+
+def ready_with_other_parts(settings, options, name, pipe):
+    """Stands for a worker that found another index than the command did."""
+    pipe.send(Event("ready", name, code="other"))
+    pipe.recv()

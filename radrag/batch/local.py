@@ -13,7 +13,7 @@ from radrag.batch.crew import Crew
 from radrag.batch.queue import PRIORITY, Queue
 from radrag.batch.results import ResultsFile
 from radrag.batch.values import Event, Submission, WorkerOptions
-from radrag.errors import RadragError, StoreError
+from radrag.errors import RadragError, StoreError, UsageError
 from radrag.store.job_values import BatchStatus, JobState
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class LocalRun:
     ) -> None:
         self._plan = plan
         self._queue = Queue(workspace)
+        self._versions = self._queue.versions
         self._store = workspace.store
         self._tell = tell
         self._show = show
@@ -157,7 +158,7 @@ class LocalRun:
 
     def _open(self) -> bool:
         try:
-            return self._store.open_jobs(self._plan.batch, self._queue.versions)
+            return self._store.open_jobs(self._plan.batch, self._versions)
         except StoreError:  # the workers wait for it, and say so
             return True
 
@@ -170,6 +171,11 @@ class LocalRun:
         return status
 
     def _hear(self, event: Event) -> None:
+        if event.kind == "ready" and event.code != self._versions:
+            self._fault = UsageError(
+                "Index or model of the workspace were changed while this began.", hint="Give the same command again."
+            )
+            self._stop.set()
         if event.line and self._results is not None:
             try:
                 self._results.add(event.draft_id, event.line)

@@ -71,7 +71,7 @@ def _work(
         drafter = workspace.drafter
         versions = versions_of(workspace)
         remote = workspace.generator.card.remote
-        tell(Event("ready", name))
+        tell(Event("ready", name, code=versions))
         Worker(
             name, store, drafter, versions=versions, salt=settings.salt(), remote=remote, options=options, tell=tell
         ).run(stop)

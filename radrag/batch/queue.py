@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,9 +36,9 @@ class Queue:
         """The database that holds the queue."""
         return self._workspace.store
 
-    @cached_property
+    @property
     def versions(self) -> str:
-        """Hash of the parts that are to draft; read once."""
+        """Hash of the parts that are to draft now: an index may be built while a server runs."""
         return versions_of(self._workspace)
 
     def submit(
@@ -77,7 +76,8 @@ class Queue:
             for about, named in (read_manifest(path) if manifest else {"": [path]}).items():
                 groups.setdefault(about or indication, []).extend(named)
         known = {path: (size, changed, digest) for path, size, changed, digest in self._seen(batch)}
-        dropped = self.store.cancel_batch(batch, now=self.store.now(), but=self.versions)
+        versions = self.versions
+        dropped = self.store.cancel_batch(batch, now=self.store.now(), but=versions)
 
         def counted() -> Iterator[NewJob]:
             nonlocal refused, studies
@@ -85,7 +85,7 @@ class Queue:
                 jobs_of(
                     group,
                     batch=batch,
-                    versions=self.versions,
+                    versions=versions,
                     salt=self._workspace.settings.salt(),
                     indication=about,
                     known=known,

@@ -60,7 +60,7 @@ class Event:
         kind: ready, drafted, failed (to be tried again), parked, lost (the job was cancelled or went to someone else),
             given_back, paused, resumed, broken (the worker cannot go on), crashed, ended.
         job, trace: what it is about; 0 and empty where it is about no job.
-        code, message: why; for people.
+        code, message: why; for people. With ready, the code is the hash of the worker's parts.
         seconds: stage → how long it took.
         line: the draft as JSON of ``radrag.draft/1``, where it was asked for.
     """

@@ -4,11 +4,12 @@ import json
 import urllib.request
 
 import pytest
-from batch_support import queue_of, work_and_crash, write_film, write_films
+from batch_support import queue_of, ready_with_other_parts, work_and_crash, write_film, write_films
 from click.testing import CliRunner
 
 from radrag.batch import crew, queue
 from radrag.cli.batch import command, name_of
+from radrag.errors import UsageError
 from radrag.settings import load_settings
 
 
@@ -109,6 +110,12 @@ def test_metrics_are_served_while_it_runs(radrag, films, monkeypatch):
 def test_a_batch_without_a_name_gets_the_same_one_for_the_same_paths(tmp_path):
     assert name_of((tmp_path / "a", tmp_path / "b")) == name_of((tmp_path / "b", tmp_path / "a"))
     assert name_of((tmp_path / "a",)) != name_of((tmp_path / "b",))
+
+
+def test_an_index_that_changes_under_the_run_ends_it(radrag, films, monkeypatch):
+    monkeypatch.setattr(crew, "work", ready_with_other_parts)
+    with pytest.raises(UsageError, match="changed while this began"):
+        radrag(films, "--workers", 1)
 
 
 @pytest.mark.parametrize("arguments", [["--batch", "../x"], ["--batch", ".x"], ["--parquet"]])
