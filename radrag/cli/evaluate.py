@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radrag.cli.eval_grounding import grounding
+from radrag.cli.eval_reports import reports
 from radrag.cli.eval_retrieval import retrieval
 from radrag.cli.output import JSON_OPTION, emit, progress, table
 from radrag.settings import Settings
@@ -22,6 +23,7 @@ def command() -> None:
 
 command.add_command(retrieval)
 command.add_command(grounding)
+command.add_command(reports)
 
 
 @command.command()

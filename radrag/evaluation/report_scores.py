@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from radrag.evaluation.intervals import CONFIDENCE, DRAWS, SEED, Estimate
 from radrag.evaluation.report_baselines import CONSTANT_NORMAL, NORMAL_REPORT, RANDOM_OTHER, random_others
 from radrag.evaluation.report_findings import FindingsReader
 from radrag.evaluation.report_measures import Protocol, ReportMeasures, by_label, scores_of
+from radrag.evaluation.report_meteor import METEOR, meteor
+from radrag.evaluation.report_text import tokens_of
 
 if TYPE_CHECKING:
     from radrag.evaluation.report_measures import Sums
@@ -112,6 +114,7 @@ def evaluate_reports(
     *,
     protocol: Protocol | None = None,
     normal: str = NORMAL_REPORT,
+    with_meteor: bool = False,
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> ReportScores:
@@ -123,11 +126,13 @@ def evaluate_reports(
         labeler: reads findings.
         protocol: how texts are compared; default R2Gen's for IU X-ray.
         normal: the report that the constant baseline gives to every study.
+        with_meteor: whether to run METEOR, without an interval; of the random baseline, its first round.
         draws: of the bootstrap, which draws patients (:class:`radrag.evaluation.intervals.PatientBootstrap`).
         seed: of the bootstrap and of the random baseline.
 
     Raises:
         UsageError: there are fewer than two references, or a row is named like a baseline.
+        MissingDependency: METEOR is wanted and cannot be run.
     """
     protocol = protocol or Protocol()
     names = list(references.texts)
@@ -143,15 +148,16 @@ def evaluate_reports(
     texts = {row: [[of.get(name, "") for name in names]] for row, of in predictions.items()}
     texts |= {CONSTANT_NORMAL: [[normal] * len(names)], RANDOM_OTHER: others}
     scored = {row: drawn.score([measures.statistics(one) for one in several]) for row, several in texts.items()}
+    extra = _meteor(references.texts.values(), [several[0] for several in texts.values()], protocol, wanted=with_meteor)
     rows = tuple(
         ReportRow(
             row,
-            {name: _estimate(value, of_draws) for name, (value, of_draws) in scored[row].values.items()},
+            {name: _estimate(value, of_draws) for name, (value, of_draws) in scored[row].values.items()} | more,
             tuple(name for name, text in zip(names, several[0], strict=True) if not text.strip()),
             {which: by_label(scored[row].sums, which) for which in ("14", "all")} if len(several) == 1 else {},
             baseline=row not in predictions,
         )
-        for row, several in texts.items()
+        for (row, several), more in zip(texts.items(), extra, strict=True)
     )
     order = list(texts)
     differences = tuple(
@@ -161,6 +167,18 @@ def evaluate_reports(
         if row in predictions
     )
     return ReportScores(len(names), drawn.patients, rows, differences, reader.rules)
+
+
+def _meteor(
+    references: Iterable[str], rows: Sequence[Sequence[str]], protocol: Protocol, *, wanted: bool
+) -> list[dict[str, Estimate]]:
+    """Return METEOR of each row; nothing of each where it is not wanted."""
+    if not wanted:
+        return [{} for _ in rows]
+    tokens = [
+        [tokens_of(text, protocol.cleaning, limit=protocol.limit) for text in row] for row in (list(references), *rows)
+    ]
+    return [{METEOR: Estimate(value, math.nan, math.nan)} for value in meteor(tokens[0], tokens[1:])]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
