@@ -23,8 +23,9 @@ def workplace(own_workspace, sample_radiograph, tmp_path, monkeypatch):
     """A folder with the files that the README's commands name."""
     monkeypatch.setenv("RADRAG_WORKSPACE", str(own_workspace))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "study").mkdir()
-    shutil.copy(sample_radiograph, tmp_path / "study" / "1.dcm")
+    for folder in ("study", "archive"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(sample_radiograph, tmp_path / folder / "1.dcm")
     shutil.copy(sample_radiograph, tmp_path / "chest.dcm")
     (tmp_path / "earlier.txt").write_text("FINDINGS: Moderate left pleural effusion.")
     return tmp_path
