@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import time
+from unittest import mock
 
 from batch_support import queue_of
 from support import missing
@@ -29,7 +30,7 @@ class Running:
         made = ListenOptions(tuple(map(parse_peer, peers)), port=0, **options)
         self.service = Service(workspace, made, quiet=quiet, tell=self.told.append)
         self.queue = queue_of(folder)
-        self.service._submitter._queue.__dict__["versions"] = self.queue.versions  # there is no index here
+        self._versions = mock.patch("radrag.batch.queue.versions_of", lambda _: self.queue.versions)  # no index is here
         self.fault = None
         self._thread = threading.Thread(target=self._run)
 
@@ -41,6 +42,7 @@ class Running:
             raise
 
     def __enter__(self):
+        self._versions.start()
         self._thread.start()
         self.until(lambda: self.kinds("listening"))
         self.port = self.service.listener.port
@@ -49,6 +51,7 @@ class Running:
     def __exit__(self, *_):
         self.service.stop()
         self._thread.join(30)
+        self._versions.stop()
         assert not self._thread.is_alive() and self.fault is None
 
     def kinds(self, kind):

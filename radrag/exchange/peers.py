@@ -76,6 +76,5 @@ def find_peer(peers: Sequence[Peer], title: str, address: str) -> Peer | None:
 
 def _from(peer: Peer, address: str) -> bool:
     known = ipaddress.ip_address(address.partition("%")[0])  # without the zone of a link-local address
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is not None:
-        known = known.ipv4_mapped
-    return known in peer.network
+    mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
+    return known in peer.network or (mapped is not None and mapped in peer.network)

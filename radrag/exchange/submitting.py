@@ -22,6 +22,22 @@ PRIORITY = 50  # before batches, after somebody who waits at a screen
 RETRY_SECONDS = 30.0
 
 
+class _Pinned(Queue):
+    """A queue that takes no notice of an index built meanwhile, so that a batch is never asked for two versions."""
+
+    pinned = ""
+
+    @property
+    def versions(self) -> str:
+        return self.pinned or super().versions
+
+    def pin(self) -> str:
+        """Read what drafts now; return it."""
+        self.pinned = ""
+        self.pinned = self.versions
+        return self.pinned
+
+
 class Submitter:
     """Submits what has arrived, a batch a day.
 
@@ -41,11 +57,11 @@ class Submitter:
         quiet: float,
         tell: Callable[[Told], None] = lambda _: None,
     ) -> None:
-        self._queue = Queue(workspace)
+        self._queue = _Pinned(workspace)
         self._arrivals = arrivals
         self._quiet = quiet
         self._tell = tell
-        self._moved = False
+        self._moved_to = ""
         self._not_before = 0.0
 
     def submit(self) -> int:
@@ -58,8 +74,10 @@ class Submitter:
             return 0
         done = 0
         try:
-            if not self._moved:
+            versions = self._queue.pin()
+            if versions != self._moved_to:
                 self._move_waiting()
+                self._moved_to = versions
             for arrival in due:
                 paths = [self._arrivals.inbox / name for name in arrival.files]
                 self._queue.submit(paths, batch=self._batch(), priority=PRIORITY)
@@ -73,15 +91,14 @@ class Submitter:
         return done
 
     def _batch(self) -> str:
-        return f"{PREFIX}-{datetime.now(UTC).date()}-{self._queue.versions[:8]}"
+        return f"{PREFIX}-{datetime.now(UTC).date()}-{self._queue.pinned[:8]}"
 
     def _move_waiting(self) -> None:
         """Submit for the present parts what earlier ones left waiting."""
-        store, ending = self._queue.store, self._queue.versions[:8]
+        store, ending = self._queue.store, self._queue.pinned[:8]
         for batch in store.batches():
             if not batch.startswith(f"{PREFIX}-") or batch.endswith(ending):
                 continue
             for job in store.iter_jobs(batch, [JobState.WAITING]):
                 self._queue.submit(paths_of(job.source), batch=self._batch(), priority=PRIORITY)
             store.cancel_batch(batch, now=store.now())
-        self._moved = True

@@ -117,9 +117,11 @@ def test_a_known_title_from_another_address_is_hung_up_on(tmp_path, films):
 
 
 def test_an_unknown_address_is_not_even_read(tmp_path):
-    with Running(tmp_path / "workspace", peers=("PACS@10.0.0.7",)) as running:
-        with socket.create_connection(("127.0.0.1", running.port), timeout=5) as peer:
-            assert peer.recv(1) == b""
+    with (
+        Running(tmp_path / "workspace", peers=("PACS@10.0.0.7",)) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=5) as peer,
+    ):
+        assert peer.recv(1) == b""
 
 
 def test_a_ct_is_turned_away_before_it_is_sent(running, films):
