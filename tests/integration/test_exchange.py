@@ -1,0 +1,149 @@
+"""A real PACS and the real command: what Orthanc sends is drafted, and Orthanc believes what it is told."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from batch_support import start_batch, write_films
+from exchange_support import Running, dcmtk, free_port
+from small_workspaces import report, small_workspace
+from support import missing
+
+from radrag.settings import load_settings
+from radrag.store.job_values import JobState
+from radrag.workspace import Workspace
+
+START = """
+import sys
+from pathlib import Path
+from radrag.cli.listen import command
+from radrag.settings import load_settings
+sys.exit(command.main(args=sys.argv[2:], obj=load_settings(workspace=Path(sys.argv[1])), standalone_mode=False))
+"""
+
+
+class Orthanc:
+    """An Orthanc of this machine's own."""
+
+    def __init__(self, port):
+        self._url = f"http://127.0.0.1:{port}"
+
+    def __call__(self, path, body=None):
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self._url + path, data=data), timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def wait(self, path, wanted, seconds=30):
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                found = self(path)
+                if wanted(found):
+                    return found
+            except OSError:
+                pass
+            assert time.monotonic() < end, f"Orthanc: {path}"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def orthanc(tmp_path):
+    """Start an Orthanc called ORTHANC; yield it with a function that says where radrag listens, and its DICOM port."""
+    program = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
+    if not os.access(program, os.X_OK):
+        missing("Orthanc (Debian package orthanc)")
+    http, dicom = free_port(), free_port()
+    configuration = {
+        **{"Name": "test", "StorageDirectory": str(tmp_path / "orthanc"), "IndexDirectory": str(tmp_path / "orthanc")},
+        **{"HttpPort": http, "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "Plugins": []},
+        **{"DicomPort": dicom, "DicomAet": "ORTHANC", "DicomCheckCalledAet": False, "DicomServerEnabled": True},
+        **{"DicomModalitiesInDatabase": True, "StorageCommitmentReportsSize": 100, "ConcurrentJobs": 2},
+    }
+    file = tmp_path / "orthanc.json"
+    file.write_text(json.dumps(configuration))
+    process = subprocess.Popen([program, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    made = Orthanc(http)
+    try:
+        made.wait("/system", lambda _: True)
+        yield made, dicom
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_orthanc_sends_a_study_and_is_told_that_it_is_safe(tmp_path, orthanc):
+    pacs, dicom = orthanc
+    films = write_films(tmp_path / "films", 2)
+    for path in sorted(films.iterdir()):
+        pacs("/instances", path.read_bytes())
+    with Running(tmp_path / "workspace", peers=(f"ORTHANC@127.0.0.1:{dicom}",)) as running:
+        modality = {"AET": "RADRAG", "Host": "127.0.0.1", "Port": running.port, "AllowStorageCommitment": True}
+        request = urllib.request.Request(
+            f"{pacs._url}/modalities/radrag", data=json.dumps(modality).encode(), method="PUT"
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+        assert pacs("/modalities/radrag/echo", {}) == {}
+        studies = pacs("/studies")
+        sent = pacs("/modalities/radrag/store", {"Resources": studies, "StorageCommitment": True, "Synchronous": True})
+        assert (sent["InstancesCount"], sent["FailedInstancesCount"]) == (2, 0)
+        transaction = sent["StorageCommitmentTransactionUID"]
+        report = pacs.wait(f"/storage-commitment/{transaction}", lambda found: found["Status"] != "Pending")
+        assert report["Status"] == "Success" and len(report["Success"]) == 2
+        assert len(running.inbox()) == 2
+        running.until(lambda: sum(one.count for one in running.kinds("submitted")) == 2)
+
+
+def start_listen(workspace, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", START, str(workspace), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        text=True,
+    )
+
+
+def events(process, kind):
+    """Read the command's log up to an event; return that."""
+    for line in process.stdout:
+        told = json.loads(line)
+        if told["event"] == kind:
+            return told
+    raise AssertionError(f"the log ended without {kind}")
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A workspace that can draft, from a handful of reports."""
+    texts = ("The lungs are clear.", "There is a small left pleural effusion.", "The heart is enlarged.")
+    folder = tmp_path / "workspace"
+    small_workspace(folder, [report(f"small:{number}", text) for number, text in enumerate(texts)]).store.close()
+    return folder
+
+
+def test_what_arrives_is_drafted_even_when_the_listener_is_killed_in_between(tmp_path, workspace):
+    films = sorted(write_films(tmp_path / "films", 2).iterdir())
+    arguments = ("--allow", "PACS@127.0.0.1", "--port", 0, "--json")
+    process = start_listen(workspace, *arguments, "--quiet", 600)
+    try:
+        port = events(process, "listening")["message"].rpartition(":")[2]
+        assert dcmtk("storescu", port, films).returncode == 0
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+    process = start_listen(workspace, *arguments, "--quiet", 0)
+    try:
+        assert events(process, "submitted")["count"] == 2
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    work = start_batch(workspace, "work", "--workers", 1)
+    work.communicate(timeout=120)
+    store = Workspace(load_settings(workspace=workspace)).store
+    (batch,) = [name for name in store.batches() if name.startswith("arrived-")]
+    assert store.batch_status(batch).counts[JobState.DONE] == 2
