@@ -1,10 +1,12 @@
 """kill -9 at any moment of a batch: nothing is lost or there twice, and the drafts are those of a quiet run."""
 
 import json
+import os
 import random
 import signal
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 from batch_support import kill, start_batch, what_was_drafted, write_films
@@ -97,3 +99,35 @@ def test_told_to_stop_it_finishes_what_it_began_and_gives_back_the_rest(quiet, w
         left = database.execute("SELECT state, crashes, failures, count(*) FROM jobs GROUP BY 1, 2, 3").fetchall()
     assert {(state, crashes, failures) for state, crashes, failures, _ in left} == {("done", 0, 0), ("waiting", 0, 0)}
     assert len(what_was_drafted(tmp_path / "again.jsonl")) == done(workspaces[0]) - STUDIES
+
+
+def living(session):
+    """Processes of a session that still run."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            facts = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(facts[3]) == session and facts[0] != "Z":
+            found.append(int(entry))
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at /proc for processes left over")
+def test_workers_whose_command_was_killed_give_their_studies_back_and_end(quiet, workspaces, films):
+    del quiet
+    before = done(workspaces[0])
+    process = start_batch(workspaces[0], films, "--batch", "orphans", "--workers", "1", "--hits", "4")
+    deadline = time.monotonic() + 90
+    while done(workspaces[0]) < before + 3 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=60)
+    while living(process.pid) and time.monotonic() < deadline + 30:
+        time.sleep(0.1)
+    assert living(process.pid) == []
+    with sqlite3.connect(workspaces[0] / "radrag.sqlite") as database:
+        left = database.execute("SELECT DISTINCT state, crashes FROM jobs").fetchall()
+    assert set(left) == {("done", 0), ("waiting", 0)}
