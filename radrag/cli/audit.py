@@ -1,4 +1,4 @@
-"""``radrag audit``: whether the records are as they were written."""
+"""``radrag audit``: whether the records are as they were written, and whether the numbers can be trusted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.audit_hubs import hubs
+from radrag.cli.audit_leakage import leakage
 from radrag.cli.output import JSON_OPTION, emit
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Look into how drafts and reviews came about."""
+    """Look into how drafts and reviews came about, and into what stands behind the scores."""
+
+
+command.add_command(leakage)
+command.add_command(hubs)
 
 
 @command.command("chain")

@@ -1,0 +1,161 @@
+"""Hubness and coverage: cases that are found for too many queries, and cases that are never found."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from radrag.errors import UsageError
+
+MOST = 10
+"""Cases listed as the most retrieved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A case and for how many queries it is among the results."""
+
+    case_id: str
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCoverage:
+    """Of the cases that state a label: how many there are, and how many were found for any query."""
+
+    label: str
+    cases: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class HubScores:
+    """How often each case is among the first ``depth`` results of ``queries`` queries (its k-occurrence).
+
+    Attributes:
+        cases: that could be found.
+        results: found over all queries; below queries × depth where some returned fewer.
+        empty: queries without any result.
+        skewness: of the k-occurrences over all cases (Radovanović et al. 2010): above 0 there are hubs. None where
+            all cases are found equally often.
+        never: share of cases never found, in [0, 1].
+        top_share: share of all results that the most retrieved hundredth of the cases takes.
+        random_skewness, random_never, random_top_share: the same, expected of results drawn at random: with few queries
+            most cases are never found, whatever the search.
+        most: the most retrieved.
+        labels: by label, rarest coverage first.
+    """
+
+    queries: int
+    depth: int
+    cases: int
+    results: int
+    empty: int
+    skewness: float | None
+    never: float
+    top_share: float
+    random_skewness: float | None
+    random_never: float
+    random_top_share: float
+    most: tuple[Hub, ...]
+    labels: tuple[LabelCoverage, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "schema": "radrag.audit_hubs/1",
+            "queries": self.queries,
+            "depth": self.depth,
+            "cases": self.cases,
+            "results": self.results,
+            "queries_without_results": self.empty,
+            "skewness": self.skewness,
+            "never_retrieved": self.never,
+            "top_hundredth_share": self.top_share,
+            "random": {
+                "skewness": self.random_skewness,
+                "never_retrieved": self.random_never,
+                "top_hundredth_share": self.random_top_share,
+            },
+            "most_retrieved": [{"case": hub.case_id, "queries": hub.queries} for hub in self.most],
+            "labels": [{"label": one.label, "cases": one.cases, "found": one.found} for one in self.labels],
+        }
+
+
+def hub_scores(
+    rankings: Sequence[Sequence[str]],
+    ids: Sequence[str],
+    *,
+    depth: int,
+    labels: Mapping[str, Iterable[str]] | None = None,
+    seed: int = 0,
+) -> HubScores:
+    """Count how often each case is found.
+
+    Args:
+        rankings: case ids of each query, best first; what is beyond ``depth``, repeated, or not in ``ids`` is left out.
+        ids: of all cases that could be found, none twice.
+        depth: results that were asked for.
+        labels: case → labels that it states.
+        seed: of the random results, which are drawn as many a query as were found.
+
+    Raises:
+        UsageError: there are no queries or no cases.
+    """
+    import numpy as np
+
+    if not rankings or not ids:
+        raise UsageError("There is nothing to count: no queries, or no cases.")
+    place = {case_id: number for number, case_id in enumerate(ids)}
+    found = [[case for case in dict.fromkeys(ranking) if case in place][:depth] for ranking in rankings]
+    counts = np.zeros(len(ids), dtype=np.int64)
+    for ranking in found:
+        counts[[place[case] for case in ranking]] += 1
+    generator = np.random.default_rng(seed)
+    drawn = np.zeros(len(ids), dtype=np.int64)
+    for ranking in found:
+        drawn[generator.choice(len(ids), size=len(ranking), replace=False)] += 1
+    order = sorted(range(len(ids)), key=lambda row: (-int(counts[row]), ids[row]))
+    return HubScores(
+        queries=len(rankings),
+        depth=depth,
+        cases=len(ids),
+        results=int(counts.sum()),
+        empty=sum(not ranking for ranking in found),
+        skewness=_skewness(counts.tolist()),
+        never=float(np.mean(counts == 0)),
+        top_share=_top_share(counts.tolist()),
+        random_skewness=_skewness(drawn.tolist()),
+        random_never=float(np.mean(drawn == 0)),
+        random_top_share=_top_share(drawn.tolist()),
+        most=tuple(Hub(ids[row], int(counts[row])) for row in order[:MOST] if counts[row]),
+        labels=_coverage(labels or {}, {ids[row] for row in order if counts[row]}),
+    )
+
+
+def _skewness(counts: Sequence[int]) -> float | None:
+    mean = sum(counts) / len(counts)
+    variance = sum((count - mean) ** 2 for count in counts) / len(counts)
+    if not variance:
+        return None
+    third = sum((count - mean) ** 3 for count in counts) / len(counts)
+    return third / (variance * math.sqrt(variance))
+
+
+def _top_share(counts: Sequence[int]) -> float:
+    first = sorted(counts, reverse=True)[: math.ceil(len(counts) / 100)]
+    return sum(first) / (sum(counts) or 1)
+
+
+def _coverage(labels: Mapping[str, Iterable[str]], found: set[str]) -> tuple[LabelCoverage, ...]:
+    all_, seen = Counter[str](), Counter[str]()
+    for case, names in labels.items():
+        stated = set(names)
+        all_.update(stated)
+        if case in found:
+            seen.update(stated)
+    rows = [LabelCoverage(name, count, seen[name]) for name, count in all_.items()]
+    return tuple(sorted(rows, key=lambda row: (row.found / row.cases, -row.cases, row.label)))
