@@ -15,18 +15,15 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from radrag.batch.submission import paths_of
+from radrag.batch.stages import Hand, Stages, for_good, reason
 from radrag.batch.values import Event, WorkerOptions
-from radrag.dicom.read import LoadedStudy, find_studies, load_study
-from radrag.errors import GenerationCode, GenerationError, RadragError, RestrictedData, StoreError, StudyRefused
+from radrag.errors import RadragError, StoreError
 from radrag.store.job_values import Claim, JobState, Wanted
 
 if TYPE_CHECKING:
-    from radrag.domain import Draft
-    from radrag.drafting import Drafter, Seen
+    from radrag.drafting import Drafter
     from radrag.store.repository import Store
 
 Result = TypeVar("Result")
@@ -44,18 +41,6 @@ class Stop(Protocol):
     def is_set(self) -> bool:
         """Whether to stop."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class Hand:
-    """A job on its way through the stages."""
-
-    claim: Claim
-    study: LoadedStudy | None = None
-    seen: Seen | None = None
-    draft: Draft | None = None
-    ending: bool = False  # it is being ended in the store, where it may be gone from our hands already
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def new_worker_name() -> str:
@@ -88,20 +73,19 @@ class Worker:
     ) -> None:
         self.name = name
         self._store = store
-        self._drafter = drafter
         self._versions = versions
-        self._salt = salt
         self._options = options or WorkerOptions()
         self._tell = tell
+        stages = Stages(drafter, salt)
         cores, writers = self._options.cores, REMOTE_WRITERS if remote else 1
         self._capacity = cores + 1 + writers + AHEAD
         # No more stages at once than there are cores: threads that wait for Python's lock slow each other down.
         self._turn = threading.Semaphore(cores)
         self._waits = "write" if remote else ""  # the stage that does not compute, but waits for a server
         self._stages: tuple[tuple[str, Callable[[Hand], None], ThreadPoolExecutor], ...] = (
-            ("decode", self._decode, ThreadPoolExecutor(cores, "decode")),
-            ("look", self._look, ThreadPoolExecutor(1, "look")),
-            ("write", self._write, ThreadPoolExecutor(writers, "write")),
+            ("decode", stages.decode, ThreadPoolExecutor(cores, "decode")),
+            ("look", stages.look, ThreadPoolExecutor(1, "look")),
+            ("write", stages.write, ThreadPoolExecutor(writers, "write")),
             ("save", self._save, ThreadPoolExecutor(1, "save")),
         )
         self._hands: dict[int, Hand] = {}
@@ -202,7 +186,7 @@ class Worker:
                 started = time.perf_counter()
                 self._waited(lambda: stage(hand))
         except RadragError as error:
-            self._fail(hand, error.code, _reason(error), for_good=_for_good(error))
+            self._fail(hand, error.code, reason(error), for_good=for_good(error))
         except Exception as error:  # noqa: BLE001 - the batch's edge: a fault in one study does not end the others
             if os.environ.get("RADRAG_DEBUG") == "1":  # its text may hold patient data, so not by itself
                 traceback.print_exc()
@@ -212,29 +196,6 @@ class Worker:
             hand.seconds[name] = time.perf_counter() - started
             if number + 1 < len(self._stages):
                 self._enter(hand, number + 1)
-
-    def _decode(self, hand: Hand) -> None:
-        source = hand.claim.source
-        paths = paths_of(source)
-        studies, refusals = find_studies(paths, salt=self._salt, indication=source["indication"])
-        if not studies:
-            raise refusals[0]
-        study = load_study(studies[0])
-        if not study.images:
-            raise study.refusals[0]
-        expected = {digest for *_, digest in source["files"]}
-        if len(studies) > 1 or any(image.image.file_sha256 not in expected for image in study.images):
-            raise _Changed("A file was changed after it was submitted.", hint="Submit it again.")
-        hand.study = study
-
-    def _look(self, hand: Hand) -> None:
-        assert hand.study is not None
-        hand.seen = self._drafter.look(hand.study)
-
-    def _write(self, hand: Hand) -> None:
-        assert hand.study is not None
-        hand.draft = self._drafter.draft(hand.study, seen=hand.seen)
-        hand.study = hand.seen = None
 
     def _save(self, hand: Hand) -> None:
         draft = hand.draft
@@ -329,21 +290,3 @@ class Worker:
         except StoreError:
             return False
         return True
-
-
-class _Changed(RadragError):
-    """A job's files are no longer those that were submitted."""
-
-    code = "file_changed"
-
-
-def _for_good(error: RadragError) -> bool:
-    """Whether another try would end the same."""
-    return isinstance(error, StudyRefused | RestrictedData | _Changed) or (
-        isinstance(error, GenerationError) and error.code == GenerationCode.PROMPT_TOO_LONG
-    )
-
-
-def _reason(error: RadragError) -> str:
-    """Return an error's words without the path, which a log or report may not hold."""
-    return f"{error.reason} {error.hint}".strip() if isinstance(error, StudyRefused) else str(error)

@@ -129,14 +129,14 @@ def test_a_cancelled_study_is_dropped_on_its_way(queue):
 def test_a_job_that_ended_a_worker_is_drafted_alone(queue):
     queue.store.claim_jobs("dead", Wanted(3), now=queue.store.now(), lease=60)
     queue.store.lose_jobs("dead", now=queue.store.now(), seen=True)
-    made, _ = worker_of(queue, Drafts())
-    together = []
+    drafts, together = Drafts(), []
+    made, _ = worker_of(queue, drafts)
 
     def act(name):
         with made._changed:
             together.append({hand.claim.crashes for hand in made._hands.values()} | {len(made._hands)})
 
-    made._drafter.act = act
+    drafts.act = act
     made.run(NEVER)
     assert states(queue) == {JobState.DONE: 6}
     assert [held for held in together if 1 in held and len(held) == 1] == [{1}] * 3  # one hand, of one crash
