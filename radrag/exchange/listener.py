@@ -31,7 +31,9 @@ STORAGE = (
     "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture
 )
 PDU_BYTES = 2**17
+MOST_BYTES = 2**29  # of one data set, which is held in memory; the largest radiographs have a tenth of that
 IDLE_SECONDS = 60.0
+OPENING_SECONDS = 15.0  # from connecting to asking for an association
 _REJECTED_CALLER = (0x01, 0x01, 0x03)  # permanent, by the service user, calling AE title not recognised (PS3.8 9.3.4)
 
 
@@ -99,7 +101,6 @@ class Listener:
             ListenError: the address cannot be bound.
         """
         from pynetdicom import AE, _config, evt
-        from pynetdicom._globals import ALL_TRANSFER_SYNTAXES
 
         _config.LOG_HANDLER_LEVEL = "none"  # its logs quote data sets
         log = logging.getLogger("pynetdicom")
@@ -108,8 +109,9 @@ class Listener:
         entity.require_called_aet = True
         entity.maximum_associations = self._options.associations
         entity.maximum_pdu_size = PDU_BYTES
-        entity.network_timeout = entity.dimse_timeout = entity.acse_timeout = IDLE_SECONDS
-        entity.add_supported_context(VERIFICATION, ALL_TRANSFER_SYNTAXES)
+        entity.network_timeout = entity.dimse_timeout = IDLE_SECONDS
+        entity.acse_timeout = OPENING_SECONDS
+        entity.add_supported_context(VERIFICATION)
         entity.add_supported_context(COMMITMENT)
         for sop_class in STORAGE:
             entity.add_supported_context(sop_class, list(SYNTAXES))
@@ -119,6 +121,7 @@ class Listener:
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_ACTION, self._action),
             (evt.EVT_ABORTED, self._aborted),
+            (evt.EVT_PDU_RECV, self._bound),
         ]
         address = (self._options.host, self._options.port)
         try:
@@ -138,7 +141,7 @@ class Listener:
             return
         entity, until = self._server.ae, time.monotonic() + 5
         self._server.shutdown()
-        while entity.active_associations and time.monotonic() < until:
+        while any(one.is_established for one in entity.active_associations) and time.monotonic() < until:
             time.sleep(0.05)
         for association in entity.active_associations:
             association.abort()
@@ -176,6 +179,13 @@ class Listener:
 
     def _action(self, event: Any) -> tuple[int, None]:
         return self._commit(event), None
+
+    def _bound(self, event: Any) -> None:
+        """Hang up on a peer whose data set does not end."""
+        message, connection = event.assoc.dimse.message, event.assoc.dul.socket
+        if message is not None and message.data_set.tell() > MOST_BYTES and connection.socket is not None:
+            self._tell(Told("refused", event.assoc.requestor.ae_title, "too_large", size=message.data_set.tell()))
+            connection.close()
 
     def _aborted(self, event: Any) -> None:
         peer = self.peer_of(event.assoc)

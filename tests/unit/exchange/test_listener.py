@@ -179,6 +179,13 @@ def test_a_full_disk_is_answered_as_such_and_the_image_is_taken_later(running, f
     assert send(running.port, [dcmread(films[0])]) == [0]
 
 
+def test_a_data_set_that_does_not_end_is_hung_up_on(running, films, monkeypatch):
+    monkeypatch.setattr("radrag.exchange.listener.MOST_BYTES", 20_000)
+    assert send(running.port, [dcmread(films[0])]) == [None]
+    running.until(lambda: "too_large" in running.codes())
+    assert not running.inbox() and not running.quarantined()
+
+
 def test_a_hundred_senders_at_once_lose_nothing(tmp_path, films):
     datasets = []
     for number in range(100):
