@@ -63,6 +63,7 @@ class Submitter:
         self._tell = tell
         self._moved_to = ""
         self._not_before = 0.0
+        self._next_look = 0.0
 
     def submit(self) -> int:
         """Submit the studies that are complete; return how many.
@@ -70,8 +71,10 @@ class Submitter:
         When the database is away, or there is no index yet, they wait in the ledger and are tried again.
         """
         due = self._arrivals.ledger.quiet(self._quiet)
-        if not due or time.monotonic() < self._not_before:
+        now = time.monotonic()
+        if now < self._not_before or (not due and now < self._next_look):
             return 0
+        self._next_look = now + RETRY_SECONDS
         done = 0
         try:
             versions = self._queue.pin()
@@ -85,7 +88,8 @@ class Submitter:
                 done += 1
         except RadragError as error:
             self._not_before = time.monotonic() + RETRY_SECONDS
-            self._tell(Told("waiting", code=error.code, message=str(error), count=len(due) - done))
+            if due:
+                self._tell(Told("waiting", code=error.code, message=str(error), count=len(due) - done))
         if done:
             self._tell(Told("submitted", count=done))
         return done
