@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ class LeakKind(StrEnum):
 
     CASE = "same case"
     PATIENT = "same patient"
+    NUMBER = "same patient number"
     IMAGE = "same image"
     NEAR_IMAGE = "near image"
     REPORT = "same report"
@@ -31,8 +32,8 @@ class LeakKind(StrEnum):
 
     @property
     def counts(self) -> bool:
-        """Whether the case is to be left out; a wording that many patients share gives nothing away."""
-        return self is not LeakKind.STOCK_REPORT
+        """Whether it is to be left out: not a wording of many patients, nor a number that two collections may share."""
+        return self not in (LeakKind.STOCK_REPORT, LeakKind.NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class AuditedQuery:
         query_id: from the manifest's line.
         case: id of the indexed case that it is said to be; empty when not stated.
         patient_keys: keys under which an index would hold its patient.
+        number_keys: keys that its number would have in collections that it may not be of.
         file_sha256, pixel_sha256, perceptual_hash: of its image, hex; empty where there is none.
         text: its report; empty where there is none.
     """
@@ -50,6 +52,7 @@ class AuditedQuery:
     query_id: str
     case: str = ""
     patient_keys: frozenset[str] = frozenset()
+    number_keys: frozenset[str] = frozenset()
     file_sha256: str = ""
     pixel_sha256: str = ""
     perceptual_hash: str = ""
@@ -58,11 +61,11 @@ class AuditedQuery:
 
 @dataclass(frozen=True, slots=True)
 class AuditedCase:
-    """What is known of an indexed case."""
+    """What is known of an indexed case; ``texts`` are its report and parts of it that a query may have alone."""
 
     case_id: str
     patient_key: str = ""
-    text: str = ""
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +140,18 @@ def find_leaks(
     """
     held = {case.case_id for case in cases}
     records = [record for record in images if record.case_id in held]
-    found = [
-        *_cases(queries, held),
-        *_patients(queries, cases),
-        *_images(queries, records),
-        *_reports(queries, cases),
-    ]
+    of_people = [*_cases(queries, held), *_patients(queries, cases)]
+    own = {(leak.query_id, leak.case_id) for leak in of_people if leak.kind.counts}
+    found = [*of_people, *_images(queries, records), *_reports(queries, cases, own)]
     order = {query.query_id: place for place, query in enumerate(queries)}
     kinds = list(LeakKind)
     unseen = {
-        "queries without patient": sum(not query.patient_keys for query in queries),
+        "queries without patient": sum(not (query.patient_keys or query.number_keys) for query in queries),
         "queries without image": sum(not query.pixel_sha256 for query in queries),
         "queries without text": sum(not query.text.strip() for query in queries),
         "cases without patient": sum(not case.patient_key for case in cases),
         "cases without hashed image": len(held) - len({r.case_id for r in records if r.image.perceptual_hash}),
-        "cases without report": sum(not case.text.strip() for case in cases),
+        "cases without report": sum(not any(case.texts) for case in cases),
     }
     found.sort(key=lambda leak: (order[leak.query_id], kinds.index(leak.kind), leak.case_id))
     return LeakageReport(len(queries), len(cases), tuple(found), unseen)
@@ -167,8 +167,12 @@ def _patients(queries: Sequence[AuditedQuery], cases: Sequence[AuditedCase]) -> 
         if case.patient_key:
             of_patient.setdefault(case.patient_key, []).append(case.case_id)
     for query in queries:
-        for case_id in dict.fromkeys(name for key in query.patient_keys for name in of_patient.get(key, ())):
-            yield QueryLeak(query.query_id, case_id, LeakKind.PATIENT)
+        for kind, keys in (
+            (LeakKind.PATIENT, query.patient_keys),
+            (LeakKind.NUMBER, query.number_keys - query.patient_keys),
+        ):
+            for case_id in dict.fromkeys(name for key in keys for name in of_patient.get(key, ())):
+                yield QueryLeak(query.query_id, case_id, kind)
 
 
 def _images(queries: Sequence[AuditedQuery], records: Sequence[ImageRecord]) -> Iterator[QueryLeak]:
@@ -208,24 +212,33 @@ def _near_images(queries: Sequence[AuditedQuery], records: Sequence[ImageRecord]
             yield query.query_id, hashed[int(places[spot])].case_id, int(distances[spot])
 
 
-def _reports(queries: Sequence[AuditedQuery], cases: Sequence[AuditedCase]) -> Iterator[QueryLeak]:
+def _reports(
+    queries: Sequence[AuditedQuery], cases: Sequence[AuditedCase], own: Collection[tuple[str, str]]
+) -> Iterator[QueryLeak]:
+    """Compare the queries' reports with those of other patients: of their own cases it is known already."""
     asking = [query for query in queries if query.text.strip()]
     if not asking:
         return
     patient = {case.case_id: case.patient_key or case.case_id for case in cases}
-    same: dict[bytes, list[str]] = {}
+    same: dict[bytes, set[str]] = {}
+    texts: dict[tuple[str, int], str] = {}
     for case in cases:
-        if case.text.strip():
-            same.setdefault(same_text_key([case.text]), []).append(case.case_id)
-    near = NearTexts({case.case_id: case.text for case in cases})
+        for number, text in enumerate(dict.fromkeys(filter(None, case.texts))):
+            same.setdefault(same_text_key([text]), set()).add(case.case_id)
+            texts[case.case_id, number] = text
+    near = NearTexts(texts)
     for query in asking:
-        equal = same.get(same_text_key([query.text]), [])
+        equal = same.get(same_text_key([query.text]), set())
+        overlaps: dict[str, float] = {}
+        for (case_id, _), overlap in near.near(query.text):
+            overlaps[case_id] = max(overlap, overlaps.get(case_id, 0.0))
         found = [QueryLeak(query.query_id, case_id, LeakKind.REPORT) for case_id in equal]
         found += [
             QueryLeak(query.query_id, case_id, LeakKind.NEAR_REPORT, round(overlap, 3))
-            for case_id, overlap in near.near(query.text)
+            for case_id, overlap in overlaps.items()
             if case_id not in equal
         ]
+        found = [leak for leak in found if (query.query_id, leak.case_id) not in own]
         if len({patient[leak.case_id] for leak in found}) >= STOCK:  # one line says it, of hundreds there may be
             found = [replace(min(found, key=lambda leak: leak.case_id), kind=LeakKind.STOCK_REPORT, measure=None)]
         yield from found

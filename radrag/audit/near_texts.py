@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Generic, TypeVar
 
 NEAR_TEXT = 0.7
 """Least Jaccard overlap of word triples: a report of 40 words with two separate words changed has 0.73."""
@@ -13,6 +14,7 @@ NEAR_TEXT = 0.7
 _WORD = re.compile(r"[a-z0-9]+")
 _LENGTH = 3
 
+Name = TypeVar("Name", bound=Hashable)
 Shingles = frozenset[str]
 
 
@@ -24,7 +26,7 @@ def shingles(text: str) -> Shingles:
     return frozenset(" ".join(words[start : start + _LENGTH]) for start in range(max(1, len(words) - _LENGTH + 1)))
 
 
-class NearTexts:
+class NearTexts(Generic[Name]):
     """Finds, for any text, the held ones that overlap with it by at least :data:`NEAR_TEXT`: all of them.
 
     Two sets overlap that much only if they share one of their rarest triples; how many of these must be looked at
@@ -34,16 +36,16 @@ class NearTexts:
         texts: name → text; blank ones are never found.
     """
 
-    def __init__(self, texts: Mapping[str, str], *, least: float = NEAR_TEXT) -> None:
+    def __init__(self, texts: Mapping[Name, str], *, least: float = NEAR_TEXT) -> None:
         self._least = least
         self._held = {name: found for name, text in texts.items() if (found := shingles(text))}
         self._frequency = Counter(one for found in self._held.values() for one in found)
-        self._holding: dict[str, list[str]] = {}
+        self._holding: dict[str, list[Name]] = {}
         for name, found in self._held.items():
             for one in self._rarest(found):
                 self._holding.setdefault(one, []).append(name)
 
-    def near(self, text: str) -> Iterator[tuple[str, float]]:
+    def near(self, text: str) -> Iterator[tuple[Name, float]]:
         """Yield (name, overlap) of the held texts that are near, in no order; the overlap is at most 1."""
         asked = shingles(text)
         candidates = {name for one in self._rarest(asked) for name in self._holding.get(one, ())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,18 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--queries", "path", type=FILE, help="CSV of queries: image, text, patient; see retrieval_evaluation.md.")
 @click.option("--references", type=FILE, help="Reports by study, as radrag eval reports reads them, instead.")
 @click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@click.option("--collection", metavar="NAME", help="Whose patient numbers the queries have, such as mimic-cxr.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for leaks.csv and what stays.")
 @JSON_OPTION
 @click.pass_obj
 def leakage(
-    settings: Settings, path: Path | None, references: Path | None, split: str, out: Path | None, as_json: bool
+    settings: Settings,
+    path: Path | None,
+    references: Path | None,
+    split: str,
+    collection: str | None,
+    out: Path | None,
+    as_json: bool,
 ) -> int:
     """Find queries whose patient, image or report the current index holds: scores over these measure memory.
 
@@ -48,12 +55,12 @@ def leakage(
     catalogue = workspace.snapshot.cases
     manifest = read_query_manifest(path, split=split) if path else None
     if manifest is not None:
-        queries, refused = _of_manifest(workspace, manifest)
+        queries, refused = _of_manifest(workspace, manifest, collection or "")
     else:
         queries, refused = _of_references(references or Path(), split, list(catalogue)), {}
     say_refused(list(refused.values()))
     texts = _texts(workspace, set(catalogue))
-    cases = [AuditedCase(name, case.patient_key, texts.get(name, "")) for name, case in catalogue.items()]
+    cases = [AuditedCase(name, case.patient_key, texts.get(name, ())) for name, case in catalogue.items()]
     with progress("Comparing", len(queries)) as advance:
         report = find_leaks(queries, cases, workspace.store.iter_images())
         advance(len(queries))
@@ -66,7 +73,9 @@ def leakage(
     return 1 if report.leaving_out[0] else 0
 
 
-def _of_manifest(workspace: Workspace, manifest: QueryManifest) -> tuple[list[AuditedQuery], dict[int, StudyRefused]]:
+def _of_manifest(
+    workspace: Workspace, manifest: QueryManifest, collection: str
+) -> tuple[list[AuditedQuery], dict[int, StudyRefused]]:
     """Return the rows with the hashes of their images; an image that cannot be read is compared by nothing."""
     from data_prep.kinds import KINDS
     from radrag.audit.leakage import AuditedQuery
@@ -78,10 +87,8 @@ def _of_manifest(workspace: Workspace, manifest: QueryManifest) -> tuple[list[Au
     queries: list[AuditedQuery] = []
     refused: dict[int, StudyRefused] = {}
 
-    def keys(row: ManifestRow, own: str) -> frozenset[str]:
-        # A manifest does not say which collection its patients are numbered by: any of them (as in QueryBuilder).
-        names = (row.patient, *(f"{name}:{row.patient}" for name in collections)) if row.patient else ()
-        return frozenset(patient_key(salt, name) for name in names) | ({own} - {""})
+    def keys(names: Iterable[str]) -> frozenset[str]:
+        return frozenset(patient_key(salt, name) for name in names)
 
     with progress("Reading images", len(manifest.rows)) as advance:
         for row in manifest.rows:
@@ -94,11 +101,15 @@ def _of_manifest(workspace: Workspace, manifest: QueryManifest) -> tuple[list[Au
                     own = studies[0].study.patient_key if studies else ""
                 except StudyRefused as refusal:
                     refused[row.line] = refusal
+            sure = [row.patient, *([f"{collection}:{row.patient}"] if collection else [])] if row.patient else []
+            # A manifest does not say which collection numbers its patients: without --collection it may be any.
+            others = collections if row.patient and not collection else []
             queries.append(
                 AuditedQuery(
                     row.query_id,
                     row.case,
-                    keys(row, own),
+                    keys(sure) | ({own} - {""}),
+                    keys(f"{name}:{row.patient}" for name in others),
                     image.file_sha256 if image else "",
                     image.pixel_sha256 if image else "",
                     image.perceptual_hash if image else "",
@@ -121,18 +132,22 @@ def _of_references(path: Path, split: str, cases: list[str]) -> list[AuditedQuer
     ]
 
 
-def _texts(workspace: Workspace, held: set[str]) -> dict[str, str]:
+def _texts(workspace: Workspace, held: set[str]) -> dict[str, tuple[str, ...]]:
+    """Return each indexed case's report, and its findings alone: what published references often are."""
     from radrag.reports.sections import BODY
 
-    return {
-        case.case_id: " ".join(case.sections[name] for name in BODY if name in case.sections)
-        for case in workspace.store.iter_cases()
-        if case.case_id in held
-    }
+    found = {}
+    for case in workspace.store.iter_cases():
+        if case.case_id in held:
+            parts = [case.sections[name] for name in BODY if name in case.sections]
+            found[case.case_id] = (" ".join(parts), *parts[:1])
+    return found
 
 
 def leakage_report(report: LeakageReport) -> str:
     """Return what leaks as tables: by kind, the first leaks, and what could not be compared."""
+    from radrag.audit.leakage import LeakKind
+
     queries, cases = report.leaving_out
     lines = [
         f"{report.queries:,} queries against {report.cases:,} cases.",
@@ -151,6 +166,12 @@ def leakage_report(report: LeakageReport) -> str:
             for leak in shown
         ]
         lines.append(table(("query", "case", "how", "bits or overlap"), rows))
+    numbers = report.by_kind()[LeakKind.NUMBER][0]
+    if numbers:
+        lines.append(
+            f"{numbers:,} queries share a patient number with a case. Numbers of two collections may agree by chance: "
+            "say with --collection whose they are."
+        )
     counts = ", ".join(f"{count:,} {name}" for name, count in report.unseen.items() if count)
     return "\n\n".join([*lines, f"Not comparable: {counts}." if counts else "Everything could be compared."])
 
