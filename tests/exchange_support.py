@@ -23,12 +23,12 @@ PEERS = ("PACS@127.0.0.1",)
 class Running:
     """A listener that runs in threads of this process."""
 
-    def __init__(self, folder, *, peers=PEERS, quiet=0.2, **options):
+    def __init__(self, folder, *, peers=PEERS, quiet=0.2, watch=None, **options):
         self.told = []
         self.folder = folder
         workspace = Workspace(load_settings(workspace=folder))
         made = ListenOptions(tuple(map(parse_peer, peers)), port=0, **options)
-        self.service = Service(workspace, made, quiet=quiet, tell=self.told.append)
+        self.service = Service(workspace, made, quiet=quiet, watch=watch, tell=self.told.append)
         self.queue = queue_of(folder)
         self._versions = mock.patch("radrag.batch.queue.versions_of", lambda _: self.queue.versions)  # no index is here
         self.fault = None
@@ -44,8 +44,9 @@ class Running:
     def __enter__(self):
         self._versions.start()
         self._thread.start()
-        self.until(lambda: self.kinds("listening"))
-        self.port = self.service.listener.port
+        if self.service._listening:
+            self.until(lambda: self.kinds("listening"))
+            self.port = self.service.listener.port
         return self
 
     def __exit__(self, *_):

@@ -33,6 +33,9 @@ PEM = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--tls-certificate", type=PEM, help="PEM certificate; then only TLS is spoken.")
 @click.option("--tls-key", type=PEM, help="Its PEM key.")
 @click.option("--tls-authorities", type=PEM, help="PEM authorities; then senders must show a certificate of theirs.")
+@click.option(
+    "--watch", type=click.Path(path_type=Path, file_okay=False), help="Folder whose DICOM files are taken too."
+)
 @click.option("--workers", default=0, show_default=True, type=click.IntRange(0), help="Processes that draft, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines, without identifiers.")
 @click.pass_obj
@@ -40,16 +43,19 @@ def command(settings: Settings, /, **given: Any) -> int:
     """Receive chest radiographs by DICOM (C-STORE) and put them into the queue.
 
     Nobody may send until named: --allow PACS@10.0.0.7. Addresses may be networks (10.0.0.0/24), and a port
-    (PACS@10.0.0.7:11112) says where the answers to storage commitment go. A study is submitted when no image of it
-    came for --quiet seconds. What arrives is drafted by `radrag batch work --stay`, or here with --workers.
+    (PACS@10.0.0.7:11112) says where the answers to storage commitment go. With --watch, DICOM files that others put
+    into a folder are taken in the same way; the folder is only read. A study is submitted when no image of it came
+    for --quiet seconds. What arrives is drafted by `radrag batch work --stay`, or here with --workers.
     """
     from radrag.exchange.listener import ListenOptions
     from radrag.exchange.peers import parse_peer, parse_title
     from radrag.exchange.service import Service
     from radrag.workspace import Workspace
 
-    if not given["allow"]:
-        raise UsageError("Nobody may send.", hint="Say who: radrag listen --allow AETITLE@ADDRESS")
+    if not given["allow"] and given["watch"] is None:
+        raise UsageError(
+            "Nobody may send, and no folder is watched.", hint="Say who: radrag listen --allow AETITLE@ADDRESS"
+        )
     options = ListenOptions(
         peers=tuple(map(parse_peer, given["allow"])),
         title=parse_title(given["title"]),
@@ -61,7 +67,8 @@ def command(settings: Settings, /, **given: Any) -> int:
         associations=given["associations"],
     )
     workspace = Workspace(settings)
-    service = Service(workspace, options, quiet=given["quiet"], tell=_json if given["as_json"] else _say)
+    tell = _json if given["as_json"] else _say
+    service = Service(workspace, options, quiet=given["quiet"], watch=given["watch"], tell=tell)
     with _stopping(service), _drafting(workspace, given["workers"]) as watch:
         service.run(also=watch)
     return 0

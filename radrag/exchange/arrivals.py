@@ -94,14 +94,19 @@ class Arrivals:
 
     def instance_key(self, sop_instance_uid: str) -> str:
         """Return the salted hash under which the ledger knows an image."""
-        return hashlib.sha256(f"{self._salt}\0{sop_instance_uid}".encode()).hexdigest()
+        return self.key_of("instance", sop_instance_uid)
 
-    def take(self, parts: Iterable[bytes | memoryview], *, announced: tuple[str, str]) -> Taken:
+    def key_of(self, *parts: str) -> str:
+        """Return a salted hash that stands for something that may identify a patient."""
+        return hashlib.sha256("\0".join((self._salt, *parts)).encode(errors="surrogateescape")).hexdigest()
+
+    def take(self, parts: Iterable[bytes | memoryview], *, announced: tuple[str, str] | None = None) -> Taken:
         """Write a DICOM file to the quarantine, look at it and move it into the inbox. Never half a file is left.
 
         Args:
             parts: the file's bytes.
-            announced: SOP Class UID and SOP Instance UID that the sender named; the data set must carry the same.
+            announced: SOP Class UID and SOP Instance UID that the sender named, if one did; the data set must carry
+                the same.
         """
         part = self._quarantine / f"{uuid.uuid4().hex}.part"
         size = 0
@@ -117,15 +122,15 @@ class Arrivals:
         finally:
             part.unlink(missing_ok=True)
 
-    def _judge(self, part: Path, digest: str, size: int, announced: tuple[str, str]) -> Taken:
+    def _judge(self, part: Path, digest: str, size: int, announced: tuple[str, str] | None) -> Taken:
         with refusing(part, RefusalCode.BAD_HEADER, "the header cannot be read"):
             header = read_header(part)
-        uids = tuple(text(header.dataset, name) for name in ("SOPClassUID", "SOPInstanceUID"))
-        if uids != announced:
-            return Taken("mismatch", "The data set is not the object that was announced.", size)
-        if not text(header.dataset, "StudyInstanceUID"):
-            return Taken(RefusalCode.BAD_HEADER.value, "The data set has no Study Instance UID.", size)
-        check_header(header, part.name)
+            uids = [text(header.dataset, name) for name in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")]
+            if announced is not None and tuple(uids[:2]) != announced:
+                return Taken("mismatch", "The data set is not the object that was announced.", size)
+            check_header(header, part.name)
+        if not all(uids):
+            return Taken(RefusalCode.BAD_HEADER.value, "The data set lacks a UID of class, instance or study.", size)
         instance = self._instance(part, header, digest)
         with self._moving:
             return Taken(*self._admit(part, instance), size)
@@ -150,13 +155,12 @@ class Arrivals:
     def _instance(self, part: Path, header: Header, digest: str) -> Instance:
         dataset = header.dataset
         patient = patient_key(self._salt, text(dataset, "PatientID"), text(dataset, "IssuerOfPatientID"))
-        study = "\0".join((self._salt, text(dataset, "StudyInstanceUID"), patient))
         return Instance(
             uid=self.instance_key(text(dataset, "SOPInstanceUID")),
             sop_class=text(dataset, "SOPClassUID"),
             file=f"{digest}.dcm",
             content=_content(part),
-            study=hashlib.sha256(study.encode()).hexdigest(),
+            study=self.key_of("study", text(dataset, "StudyInstanceUID"), patient),
         )
 
 

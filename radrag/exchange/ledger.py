@@ -22,6 +22,7 @@ create index if not exists instances_of_study on instances (study);
 create table if not exists studies (
     study text primary key, arrived integer not null, submitted integer not null, changed real not null
 ) without rowid;
+create table if not exists files (file text primary key, stamp text not null) without rowid;
 create table if not exists commitments (
     title text, address text, transaction_uid text, asked text not null, tries integer not null, due real not null,
     primary key (title, address, transaction_uid)
@@ -136,6 +137,17 @@ class Ledger:
         with self._lock:
             query = "select count(*) from studies where submitted < arrived"
             return int(self._connection.execute(query).fetchone()[0])
+
+    def looked_at(self, file: str) -> str:
+        """Return the stamp that a watched file had when it was looked at; empty when it never was."""
+        with self._lock:
+            row = self._connection.execute("select stamp from files where file = ?", (file,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def look(self, file: str, stamp: str) -> None:
+        """Note that a watched file was looked at; ``file`` is a salted hash of its path."""
+        with self._writing() as connection:
+            connection.execute("insert or replace into files values (?, ?)", (file, stamp))
 
     def ask(self, commitment: Commitment) -> None:
         """Keep a request for storage commitment until it is answered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radrag.exchange.arrivals import Arrivals
@@ -12,6 +13,7 @@ from radrag.exchange.commitment import Committer
 from radrag.exchange.listener import Listener, ListenOptions
 from radrag.exchange.submitting import Submitter
 from radrag.exchange.values import Told
+from radrag.exchange.watching import Watcher
 
 if TYPE_CHECKING:
     from radrag.workspace import Workspace
@@ -23,13 +25,15 @@ class Service:
     """Everything that ``radrag listen`` does.
 
     Args:
+        options: how to listen; without peers nothing is listened for.
         quiet: seconds without a new image after which a study counts as complete.
+        watch: a folder whose files are taken too.
         tell: called with each event, from any thread.
 
     Raises:
         ListenError: another process receives for this workspace, or its folders cannot be written.
         MissingDependency: pynetdicom is not installed.
-        UsageError: the TLS files cannot be used.
+        UsageError: the TLS files cannot be used, or the watched folder lies in the workspace.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Service:
         options: ListenOptions,
         *,
         quiet: float,
+        watch: Path | None = None,
         tell: Callable[[Told], None] = lambda _: None,
     ) -> None:
         settings = workspace.settings
@@ -46,6 +51,9 @@ class Service:
         self.arrivals = Arrivals(settings.workspace, salt=settings.salt())
         self._committer = Committer(self.arrivals, options.peers, title=options.title, tell=tell)
         self._submitter = Submitter(workspace, self.arrivals, quiet=quiet, tell=tell)
+        folder = settings.workspace
+        self._watcher = Watcher(watch, self.arrivals, workspace=folder, tell=tell) if watch else None
+        self._listening = bool(options.peers)
         self.listener = Listener(self.arrivals, options, commit=self._committer.requested, tell=tell)
 
     def stop(self) -> None:
@@ -62,7 +70,8 @@ class Service:
             ListenError: the address cannot be bound.
         """
         try:
-            self.listener.start()
+            if self._listening:
+                self.listener.start()
             while not self._stop.wait(LOOK_SECONDS):
                 self._look()
                 also()
@@ -75,6 +84,8 @@ class Service:
     def _look(self) -> None:
         try:
             self._committer.answer()
+            if self._watcher is not None:
+                self._watcher.look()
             self._submitter.submit()
         except sqlite3.Error as error:  # the disk is full: what is known stays, and is tried again
             self._tell(Told("waiting", code="disk", message=f"The ledger cannot be written ({type(error).__name__})."))
