@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,13 @@ from radrag.settings import Settings
 
 if TYPE_CHECKING:
     from radrag.evaluation.intervals import Estimate
+    from radrag.evaluation.manifest import ManifestRow
     from radrag.evaluation.report_files import Part
     from radrag.evaluation.report_measures import Protocol
     from radrag.evaluation.report_sanity import SanityRow
     from radrag.evaluation.report_scores import ReportScores
+    from radrag.retrieval.query import Query
+    from radrag.workspace import Workspace
 
 SHOWN = 10
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -100,11 +104,14 @@ def reports(
     if left_out:
         say(f"{left_out} of {len(texts)} references have no text of {part.value} and are left out.")
     rows = _predictions(given, compared, part, split)
-    rows |= _workspace_rows(settings, compared, part, knowing=knowing, manifest=manifest, drafts=drafts)
+    patients = {study: one.patient for study, one in texts.items() if one.patient}
+    images = _matched(manifest, compared) if manifest else {}
+    patients = {study: row.patient for study, row in images.items() if row.patient} | patients
+    rows |= _workspace_rows(settings, compared, part, images=images, manifest=manifest, knowing=knowing, drafts=drafts)
     with progress("Scoring") as advance:
         scores = _scored(
             lambda with_meteor: evaluate_reports(
-                References(compared, {study: one.patient for study, one in texts.items() if one.patient}),
+                References(compared, patients),
                 rows,
                 default_labeler(),
                 protocol=protocol,
@@ -131,16 +138,15 @@ def reports(
     return 1 if any(row.missing for row in scores.rows) or any(row.failed for row in checks) else 0
 
 
-def _scored(evaluate: Any, meteor: bool | None) -> ReportScores:
+def _scored(evaluate: Callable[[bool], ReportScores], meteor: bool | None) -> ReportScores:
     """Score with METEOR where that is wanted or, when nothing is said, where it can be run."""
     try:
-        scores: ReportScores = evaluate(meteor is not False)
+        return evaluate(meteor is not False)
     except MissingDependency as error:
         if meteor:
             raise
         say(f"No METEOR: {error}")
-        scores = evaluate(False)
-    return scores
+        return evaluate(False)
 
 
 def _predictions(
@@ -169,8 +175,9 @@ def _workspace_rows(
     compared: Mapping[str, str],
     part: Part,
     *,
-    knowing: bool,
+    images: Mapping[str, ManifestRow],
     manifest: Path | None,
+    knowing: bool,
     drafts: Path | None,
 ) -> dict[str, dict[str, str]]:
     from radrag.evaluation.report_candidates import TOP, TOP_KNOWING, draft_rows, knowing_queries, top_reports
@@ -178,9 +185,9 @@ def _workspace_rows(
 
     rows: dict[str, dict[str, str]] = {}
     workspace = Workspace(settings)
-    searches = {}
+    searches: dict[str, dict[str, Query]] = {}
     if manifest is not None:
-        searches[TOP] = _manifest_searches(workspace, manifest, compared)
+        searches[TOP] = _image_searches(workspace, manifest, images)
     if knowing:
         searches[TOP_KNOWING] = knowing_queries(compared, workspace.snapshot.cases, workspace.labeler)
     for name, queries in searches.items():
@@ -194,20 +201,31 @@ def _workspace_rows(
     return rows
 
 
-def _manifest_searches(workspace: Any, path: Path, compared: Mapping[str, str]) -> dict[str, Any]:
+def _matched(path: Path, compared: Mapping[str, str]) -> dict[str, ManifestRow]:
+    """Return study → its first row in a manifest of images."""
     from radrag.evaluation.manifest import read_query_manifest
     from radrag.evaluation.report_candidates import row_names, study_named
 
-    manifest = read_query_manifest(path)
-    queries = manifest_queries(workspace, manifest, workspace.snapshot.cases)
-    named = [study_named(row_names(row), compared) for row in manifest.rows]
-    if not any(named):
+    found: dict[str, ManifestRow] = {}
+    for row in read_query_manifest(path).rows:
+        study = study_named(row_names(row), compared)
+        if study and row.image is not None:
+            found.setdefault(study, row)
+    if not found:
         raise UsageError(
-            f"{path.name} names no study of the references.", hint="By its column case, or an image's file or folder."
+            f"{path.name} has no image of a study of the references.",
+            hint="Name the studies by its column case, or by the image's file or folder.",
         )
-    return {
-        study: query.search for study, query in zip(named, queries, strict=True) if study and query.search is not None
-    }
+    return found
+
+
+def _image_searches(workspace: Workspace, path: Path, images: Mapping[str, ManifestRow]) -> dict[str, Query]:
+    """Return study → the search of its image; one that cannot be read has none, and counts as missing."""
+    from radrag.evaluation.manifest import read_query_manifest
+
+    manifest = replace(read_query_manifest(path), rows=tuple(images.values()))
+    queries = manifest_queries(workspace, manifest, workspace.snapshot.cases)
+    return {study: query.search for study, query in zip(images, queries, strict=True) if query.search is not None}
 
 
 def _about(path: Path, part: Part, protocol: Protocol, left_out: int) -> dict[str, Any]:
