@@ -10,7 +10,7 @@ import time
 import urllib.request
 
 import pytest
-from batch_support import start_batch, write_films
+from batch_support import write_films
 from exchange_support import Running, dcmtk, free_port
 from small_workspaces import report, small_workspace
 from support import missing
@@ -136,14 +136,15 @@ def test_what_arrives_is_drafted_even_when_the_listener_is_killed_in_between(tmp
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(20)
-    process = start_listen(workspace, *arguments, "--quiet", 0)
+    process = start_listen(workspace, *arguments, "--quiet", 0, "--workers", 1)
+    store = Workspace(load_settings(workspace=workspace)).store
     try:
         assert events(process, "submitted")["count"] == 2
+        (batch,) = [name for name in store.batches() if name.startswith("arrived-")]
+        end = time.monotonic() + 60
+        while store.batch_status(batch).counts[JobState.DONE] < 2:
+            assert time.monotonic() < end, store.batch_status(batch)
+            time.sleep(0.2)
     finally:
         process.terminate()
         assert process.wait(30) == 0
-    work = start_batch(workspace, "work", "--workers", 1)
-    work.communicate(timeout=120)
-    store = Workspace(load_settings(workspace=workspace)).store
-    (batch,) = [name for name in store.batches() if name.startswith("arrived-")]
-    assert store.batch_status(batch).counts[JobState.DONE] == 2
