@@ -116,8 +116,8 @@ def measure(address: str, ids: list[str], given: argparse.Namespace, process: in
             for number in range(4):
                 decisions.append(timed(lambda: page.keyboard.press("a"), shows_accepted(page, number + 1)))
                 page.wait_for_timeout(300)  # nobody reads faster
-        sizes: list[int] = []
-        page.on("response", lambda got: "/pixels/" in got.url and sizes.append(len(got.body())))
+        preview = f"/pixels/{ids[0]}/0?kind=preview"
+        size = page.evaluate(f"async () => (await (await fetch('{preview}')).arrayBuffer()).byteLength")
         for other, draft_id in zip(pages, ids[-given.sessions :], strict=True):
             opened(other, f"{address}/review?draft={draft_id}")
         page.wait_for_timeout(3000)
@@ -125,7 +125,7 @@ def measure(address: str, ids: list[str], given: argparse.Namespace, process: in
             "to_worklist_s": summary(back),
             "to_review_s": summary(switches),
             "decision_s": summary(decisions),
-            "image_bytes_first_paint": sizes[:1],
+            "image_bytes_first_paint": size,
             "server_megabytes": memory(process),
         }
         browser.close()
