@@ -6,6 +6,7 @@ SQLite of its own, so that images are received and remembered while the workspac
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 import threading
 import time
@@ -83,6 +84,9 @@ class Commitment:
 class Ledger:
     """The ledger of one inbox. Safe between threads; what a method wrote survives a crash.
 
+    Attributes:
+        name: six hex digits, drawn when the ledger was made, that tell it from those of other workspaces.
+
     Raises:
         sqlite3.Error: from every method, when the disk is full or the file damaged.
     """
@@ -92,6 +96,12 @@ class Ledger:
         path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.executescript(f"pragma journal_mode = wal; pragma synchronous = full; {_TABLES}")
+        if not self._version():
+            self._connection.execute(f"pragma user_version = {1 + secrets.randbelow(2**24 - 1)}")
+        self.name = f"{self._version():06x}"
+
+    def _version(self) -> int:
+        return int(self._connection.execute("pragma user_version").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""

@@ -51,8 +51,7 @@ class Service:
         self.arrivals = Arrivals(settings.workspace, salt=settings.salt())
         self._committer = Committer(self.arrivals, options.peers, title=options.title, tell=tell)
         self._submitter = Submitter(workspace, self.arrivals, quiet=quiet, tell=tell)
-        folder = settings.workspace
-        self._watcher = Watcher(watch, self.arrivals, workspace=folder, tell=tell) if watch else None
+        self._watcher = Watcher(watch, self.arrivals, workspace=settings.workspace, tell=tell) if watch else None
         self._listening = bool(options.peers)
         self.listener = Listener(self.arrivals, options, commit=self._committer.requested, tell=tell)
 
@@ -83,7 +82,8 @@ class Service:
 
     def _look(self) -> None:
         try:
-            self._committer.answer()
+            if self._listening:
+                self._committer.answer()
             if self._watcher is not None:
                 self._watcher.look()
             self._submitter.submit()

@@ -41,8 +41,9 @@ class _Pinned(Queue):
 class Submitter:
     """Submits what has arrived, a batch a day.
 
-    A batch's name ends with the parts that are to draft: what waits for an earlier index or model is submitted anew
-    for the present ones, and none is let go without that.
+    A batch is named by the ledger, since listeners of several workspaces may share a database, by the day, and by the
+    parts that are to draft: what is not drafted yet for an earlier index or model is submitted anew for the present
+    one, and nothing is let go without that.
 
     Args:
         quiet: seconds without a new image after which a study counts as complete.
@@ -59,6 +60,7 @@ class Submitter:
     ) -> None:
         self._queue = _Pinned(workspace)
         self._arrivals = arrivals
+        self._prefix = f"{PREFIX}-{arrivals.ledger.name}"
         self._quiet = quiet
         self._tell = tell
         self._moved_to = ""
@@ -79,7 +81,7 @@ class Submitter:
         try:
             versions = self._queue.pin()
             if versions != self._moved_to:
-                self._move_waiting()
+                self._move_open()
                 self._moved_to = versions
             for arrival in due:
                 paths = [self._arrivals.inbox / name for name in arrival.files]
@@ -95,14 +97,14 @@ class Submitter:
         return done
 
     def _batch(self) -> str:
-        return f"{PREFIX}-{datetime.now(UTC).date()}-{self._queue.pinned[:8]}"
+        return f"{self._prefix}-{datetime.now(UTC).date()}-{self._queue.pinned[:8]}"
 
-    def _move_waiting(self) -> None:
-        """Submit for the present parts what earlier ones left waiting."""
+    def _move_open(self) -> None:
+        """Submit for the present parts what earlier ones have not drafted."""
         store, ending = self._queue.store, self._queue.pinned[:8]
         for batch in store.batches():
-            if not batch.startswith(f"{PREFIX}-") or batch.endswith(ending):
+            if not batch.startswith(f"{self._prefix}-") or batch.endswith(ending):
                 continue
-            for job in store.iter_jobs(batch, [JobState.WAITING]):
+            for job in store.iter_jobs(batch, [JobState.WAITING, JobState.RUNNING]):
                 self._queue.submit(paths_of(job.source), batch=self._batch(), priority=PRIORITY)
             store.cancel_batch(batch, now=store.now())

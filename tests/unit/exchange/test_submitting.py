@@ -1,14 +1,14 @@
 """No study that arrived is lost between inbox and queue, whatever is away or changes meanwhile."""
 
 import pytest
-from batch_support import queue_of, write_film
+from batch_support import new_job, queue_of, write_film
 
 from radrag.errors import StoreError
 from radrag.exchange import submitting
 from radrag.exchange.arrivals import Arrivals
 from radrag.exchange.submitting import Submitter
 from radrag.settings import load_settings
-from radrag.store.job_values import JobState
+from radrag.store.job_values import JobState, RetryPolicy, Wanted
 from radrag.workspace import Workspace
 
 
@@ -80,12 +80,16 @@ def test_what_waits_for_an_earlier_index_is_submitted_for_the_present_one(arriva
         take(arrivals, tmp_path, number)
     made = submitter(arrivals, tmp_path, [])
     assert made.submit() == 2
+    store = queue_of(tmp_path / "workspace").store
+    wanted = Wanted(1, versions="a" * 16)
+    assert store.claim_jobs("worker", wanted, now=store.now(), lease=60, policy=RetryPolicy())
+    store.add_jobs("arrived-000000-of-another-listener", [new_job(1, "a" * 16)], now=store.now())
     versions[0] = "b" * 16
     assert made.submit() == 0
-    store = queue_of(tmp_path / "workspace").store
     counts = {name[-1]: store.batch_status(name).counts for name in store.batches()}
     assert counts["b"][JobState.WAITING] == 2
-    assert counts["a"][JobState.WAITING] == 0
+    assert counts["a"][JobState.WAITING] == counts["a"][JobState.RUNNING] == 0
+    assert counts["r"][JobState.WAITING] == 1
 
 
 def test_arrivals_survive_the_process(tmp_path, versions):
