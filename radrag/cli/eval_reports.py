@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.cli.eval_reports_tables import radeval_report, reports_report, sanity_report
 from radrag.cli.eval_retrieval import manifest_queries
-from radrag.cli.output import JSON_OPTION, emit, progress, say, table
+from radrag.cli.output import JSON_OPTION, emit, progress, say
 from radrag.errors import MissingDependency, UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
-    from radrag.evaluation.intervals import Estimate
     from radrag.evaluation.manifest import ManifestRow
     from radrag.evaluation.report_files import Part
     from radrag.evaluation.report_measures import Protocol
-    from radrag.evaluation.report_sanity import SanityRow
     from radrag.evaluation.report_scores import ReportScores
     from radrag.retrieval.query import Query
     from radrag.workspace import Workspace
 
-SHOWN = 10
 FILE = click.Path(path_type=Path, dir_okay=False)
 # The modules that know these names load numpy: the choices are written out, and a test compares them.
 PARTS = ("all", "findings", "impression")
 CLEANINGS = ("r2gen-iu", "r2gen-mimic", "lower")
+RADEVAL = ("f1chexbert", "radgraph", "ratescore", "green")
 
 
 @click.command()
@@ -59,6 +57,9 @@ CLEANINGS = ("r2gen-iu", "r2gen-mimic", "lower")
 @click.option(
     "--meteor/--no-meteor", default=None, help="METEOR  [default: where Java and pycocoevalcap are installed]"
 )
+@click.option(
+    "--radeval", multiple=True, type=click.Choice(RADEVAL), help="Score with RadEval too, which fetches its models."
+)
 @click.option("--sanity", is_flag=True, help="Score altered references too: what each measure notices.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for scores and leaderboard files."
@@ -79,6 +80,7 @@ def reports(
     manifest: Path | None,
     drafts: Path | None,
     meteor: bool | None,
+    radeval: tuple[str, ...],
     sanity: bool,
     out: Path | None,
     as_json: bool,
@@ -88,10 +90,11 @@ def reports(
     A constant normal report and random other reports stand in every table. A missing or blank prediction counts as
     wrong and is named; the exit code is then 1.
     """
-    from radrag.evaluation.report_baselines import NORMAL_REPORT
+    from radrag.evaluation.report_baselines import CONSTANT_NORMAL, NORMAL_REPORT, RANDOM_OTHER, random_others
     from radrag.evaluation.report_files import Part, Side, read_reports
     from radrag.evaluation.report_measures import Protocol
     from radrag.evaluation.report_output import write_reports
+    from radrag.evaluation.report_radeval import radeval_scores
     from radrag.evaluation.report_sanity import run_sanity
     from radrag.evaluation.report_scores import References, evaluate_reports
     from radrag.evaluation.report_text import Cleaning
@@ -108,6 +111,7 @@ def reports(
     images = _matched(manifest, compared) if manifest else {}
     patients = {study: row.patient for study, row in images.items() if row.patient} | patients
     rows |= _workspace_rows(settings, compared, part, images=images, manifest=manifest, knowing=knowing, drafts=drafts)
+    constant = normal.read_text(encoding="utf-8") if normal else NORMAL_REPORT
     with progress("Scoring") as advance:
         scores = _scored(
             lambda with_meteor: evaluate_reports(
@@ -115,7 +119,7 @@ def reports(
                 rows,
                 default_labeler(),
                 protocol=protocol,
-                normal=normal.read_text(encoding="utf-8") if normal else NORMAL_REPORT,
+                normal=constant,
                 with_meteor=with_meteor,
                 seed=settings.seed,
             ),
@@ -124,12 +128,22 @@ def reports(
         advance(len(scores.rows) * scores.n)
     checks = run_sanity(list(compared.values()), default_labeler(), protocol=protocol) if sanity else ()
     result = _about(path, part, protocol, left_out) | scores.as_dict()
+    clinical = None
+    if radeval:
+        ordered = {name: [of.get(study, "") for study in compared] for name, of in rows.items()}
+        ordered[CONSTANT_NORMAL] = [constant] * len(compared)
+        owners = [patients.get(study) or study for study in compared]
+        ordered[RANDOM_OTHER] = random_others(list(compared.values()), owners, rounds=1, seed=settings.seed)[0]
+        clinical = radeval_scores(list(compared.values()), ordered, radeval)
+        result["radeval"] = clinical.as_dict()
     if sanity:
         result["sanity"] = [row.as_dict() for row in checks]
     if as_json:
         emit(result)
     else:
         click.echo(reports_report(scores, protocol, part))
+        if clinical:
+            click.echo("\n" + radeval_report(clinical))
         if checks:
             click.echo("\n" + sanity_report(checks))
     if out is not None:
@@ -242,59 +256,3 @@ def _about(path: Path, part: Part, protocol: Protocol, left_out: int) -> dict[st
             "labeler": "radrag",
         },
     }
-
-
-def reports_report(scores: ReportScores, protocol: Protocol, part: Part) -> str:
-    """Return the scores as tables: n-grams, findings, differences; and what was missing."""
-    names = list(scores.rows[0].estimates)
-    findings = [name for name in names if name.startswith("F1")]
-    others = [name for name in names if name not in findings]
-    cut = f", first {protocol.limit} tokens" if protocol.limit else ""
-    lines = [
-        f"n = {scores.n:,} studies of {scores.patients:,} patients; section {part.value}, "
-        f"cleaning {protocol.cleaning.value}{cut}.",
-        *(_rows(scores, names) for names in (others, findings)),
-    ]
-    if scores.differences:
-        main = [name for name in ("BLEU-4", "ROUGE-L", "F1-14 micro", "F1-5 micro", "F1-all micro") if name in names]
-        rows = [
-            (f"{one.name} − {one.against}", *(_cell(one.estimates[name], sign="+") for name in main))
-            for one in scores.differences
-        ]
-        lines += ["Differences, paired:", table(("difference", *main), rows)]
-    for row in scores.rows:
-        if row.missing:
-            more = f" and {len(row.missing) - SHOWN} more" if len(row.missing) > SHOWN else ""
-            shown = ", ".join(row.missing[:SHOWN])
-            lines.append(f"{row.name}: {len(row.missing)} missing or blank, counted as wrong: {shown}{more}.")
-    lines.append(f"Findings by radrag's labeler, not CheXbert: {scores.rules}")
-    return "\n\n".join([*lines, "In brackets: 95 % intervals, bootstrap by patient."])
-
-
-def _rows(scores: ReportScores, names: Sequence[str]) -> str:
-    rows = [(row.name, *(_cell(row.estimates[name]) for name in names)) for row in scores.rows]
-    return table(("reports", *names), rows)
-
-
-def sanity_report(rows: Sequence[SanityRow]) -> str:
-    """Return what each measure made of altered references; "=" where it noticed nothing, "!" where it must have."""
-    names = list(rows[0].scores)
-
-    def cell(row: SanityRow, name: str) -> str:
-        return f"{row.scores[name]:.3f}{'!' if name in row.failed else '=' if name in row.blind else ''}"
-
-    return "\n\n".join(
-        [
-            "Altered references against the references themselves, over the n reports that the alteration changed:",
-            table(
-                ("alteration", "n", *names), [(row.name, row.n, *(cell(row, name) for name in names)) for row in rows]
-            ),
-            '"=": the measure did not fall; "!": it must fall and did not.',
-        ]
-    )
-
-
-def _cell(estimate: Estimate, *, sign: str = "") -> str:
-    if isnan(estimate.low):
-        return f"{estimate.mean:{sign}.3f}"
-    return f"{estimate.mean:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"

@@ -15,7 +15,7 @@ REFERENCES = [("the", "heart", "is", "enlarged"), ("the", "lungs", "are", "clear
 
 @pytest.fixture
 def without_java(monkeypatch):
-    monkeypatch.setattr(report_meteor.shutil, "which", lambda _: None)
+    monkeypatch.setenv("PATH", "")
 
 
 def test_without_java_it_says_what_to_install(without_java):

@@ -5,12 +5,13 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from radrag.cli.eval_reports import CLEANINGS, PARTS, reports
+from radrag.cli.eval_reports import CLEANINGS, PARTS, RADEVAL, reports
 from radrag.errors import UsageError
 from radrag.evaluation.report_baselines import CONSTANT_NORMAL, RANDOM_OTHER, random_others
 from radrag.evaluation.report_files import Part
 from radrag.evaluation.report_findings import FindingsReader
 from radrag.evaluation.report_measures import MEASURES
+from radrag.evaluation.report_radeval import METRICS
 from radrag.evaluation.report_sanity import run_sanity
 from radrag.evaluation.report_scores import References, evaluate_reports
 from radrag.evaluation.report_text import Cleaning
@@ -170,3 +171,4 @@ def test_references_without_the_part_are_left_out_and_counted(tmp_path):
 def test_the_commands_choices_are_the_modules_own():
     assert tuple(Part) == PARTS
     assert tuple(Cleaning) == CLEANINGS
+    assert METRICS == RADEVAL
