@@ -1,11 +1,14 @@
 """What the tests of listening share: a listener in this process, and DCMTK's senders."""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from unittest import mock
 
 from batch_support import queue_of
@@ -82,7 +85,8 @@ def free_port():
 
 def dcmtk(program, port, *arguments, title="PACS", called="RADRAG"):
     """Run one of DCMTK's senders against a port of this machine; return the finished process."""
-    found = shutil.which(program)
+    own = str(Path(sys.executable).parent)  # where pynetdicom puts programs of the same names
+    found = shutil.which(program, path=os.pathsep.join(one for one in os.get_exec_path() if one != own))
     if found is None:
         missing(f"{program} (Debian package dcmtk)")
     command = [found, "-aet", title, "-aec", called, *map(str, arguments[:-1] if arguments else ())]
