@@ -20,8 +20,8 @@ INSTANCE = "1.2.840.10008.1.20.1.1"  # the one well-known SOP instance, PS3.4 J.
 SUCCESS, INVALID_ARGUMENT, NO_SUCH_ACTION, RESOURCES = 0x0000, 0x0115, 0x0123, 0x0213  # PS3.7 annex C
 NO_SUCH_OBJECT, CLASS_CONFLICT = 0x0112, 0x0119  # Failure Reason (0008,1197), PS3.3 C.14.1.1
 COMPLETE, WITH_FAILURES = 1, 2  # Event Type ID, PS3.4 table J.3-2
-TRIES = 12
-FIRST_WAIT = 5.0  # seconds, doubled each time up to an hour: a peer that is down for a night is told in the morning
+TRIES = 36  # over a day: 1.4 hours of doubling waits, then one an hour
+FIRST_WAIT = 5.0  # seconds, doubled each time up to LONGEST_WAIT
 LONGEST_WAIT = 3600.0
 
 
