@@ -30,9 +30,10 @@ COMMANDS = {
     "search": "Find cases like an image, a text, or both.",
     "models": "List, show, pull and verify models.",
     "eval": "Score parts of radrag against references and trivial baselines.",
-    "audit": "Check that drafts, decisions and the audit log are as they were written.",
+    "audit": "Check the record, and look for leaks and hubs between queries and an index.",
     "review": "Open the review screen in a browser.",
     "users": "Say who may open the review screen, and what they may do.",
+    "listen": "Receive chest radiographs by DICOM, or from a folder, and put them into the queue.",
     "export": "Write a report as text, PDF, DICOM SR, FHIR or HL7.",
     "doctor": "Show what is installed, reachable or broken, and how to mend it.",
 }

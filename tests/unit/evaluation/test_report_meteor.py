@@ -1,9 +1,11 @@
 """METEOR is the authors' own program: its score, and a clear word where it is missing."""
 
 import shutil
+from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
+from support import missing
 
 from radrag.cli.eval_reports import reports
 from radrag.errors import MissingDependency
@@ -37,7 +39,8 @@ def test_the_command_goes_on_without_it_unless_it_was_asked_for(without_java, tm
 def test_scores_of_several_rows_come_from_one_run_of_the_program():
     if shutil.which("java") is None:
         pytest.skip("Java is not installed")
-    pytest.importorskip("pycocoevalcap")
+    if find_spec("pycocoevalcap") is None:
+        missing("pycocoevalcap (extra dev)")
     worse = [("the", "heart", "is", "normal"), ()]
     same, other, again = report_meteor.meteor(REFERENCES, [REFERENCES, worse, REFERENCES])
     assert same == again == pytest.approx(1.0, abs=0.01)
