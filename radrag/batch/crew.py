@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from radrag.batch import alive
@@ -20,6 +17,7 @@ from radrag.batch.values import Event, WorkerOptions
 from radrag.batch.worker import new_worker_name
 from radrag.corpus.workers import default_workers
 from radrag.errors import RadragError, StoreError
+from radrag.processes import without_main
 
 if TYPE_CHECKING:
     from radrag.settings import Settings
@@ -126,7 +124,7 @@ class Crew:
         name = new_worker_name()
         arguments = (self._settings, self._options, name, theirs)
         process = context.Process(target=work, args=arguments, name=name)
-        with _without_main():
+        with without_main():
             process.start()
         theirs.close()
         self._members.append(_Member(name, process, ours))
@@ -166,14 +164,3 @@ class Crew:
             self.stop()
         elif not self._stopping:
             self._add()
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Let a process start without running the main program again: it may be a test or a web page."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

@@ -6,7 +6,7 @@ import hashlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import click
 from radrag.cli.batch_progress import batch_progress, summary
 from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
 from radrag.cli.output import JSON_OPTION, emit, say, table
+from radrag.cli.signals import handled_by
 from radrag.errors import UsageError
 from radrag.settings import Settings
 
@@ -222,12 +223,11 @@ def _changed(settings: Settings, given: dict[str, Any]) -> Settings:
     )
 
 
-@contextmanager
-def _stopping(target: LocalRun | Any) -> Iterator[None]:
+def _stopping(target: LocalRun | Any) -> AbstractContextManager[None]:
     """Let SIGTERM and Ctrl-C stop in order, and a second Ctrl-C at once."""
     asked = 0
 
-    def stop(number: int, _frame: object) -> None:
+    def stop(number: int) -> None:
         nonlocal asked
         asked += 1
         if asked > 1 and number == signal.SIGINT:
@@ -236,12 +236,7 @@ def _stopping(target: LocalRun | Any) -> Iterator[None]:
         say("Stopping: studies in work are finished. Ctrl-C again ends at once.")
         target.stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return handled_by(stop)
 
 
 @contextmanager

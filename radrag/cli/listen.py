@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radrag.cli.output import say
+from radrag.cli.signals import handled_by
 from radrag.errors import UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
-    from radrag.exchange.service import Service
     from radrag.exchange.values import Told
     from radrag.workspace import Workspace
 
@@ -69,24 +68,9 @@ def command(settings: Settings, /, **given: Any) -> int:
     workspace = Workspace(settings)
     tell = _json if given["as_json"] else _say
     service = Service(workspace, options, quiet=given["quiet"], watch=given["watch"], tell=tell)
-    with _stopping(service), _drafting(workspace, given["workers"]) as watch:
+    with handled_by(lambda _: service.stop()), _drafting(workspace, given["workers"]) as watch:
         service.run(also=watch)
     return 0
-
-
-@contextmanager
-def _stopping(service: Service) -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C stop in order."""
-
-    def stop(_number: int, _frame: object) -> None:
-        service.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

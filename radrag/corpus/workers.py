@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
-from types import ModuleType
 from typing import TypeVar
+
+from radrag.processes import without_main
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -73,7 +72,7 @@ class _Pool:
     def submit(self, function: Callable[[Task], Result], task: Task) -> Future[Result]:
         """Hand over a task; in a pool that broke while the caller was busy, it is lost like those on the way."""
         try:
-            with _without_main():  # the pool may start a process for it
+            with without_main():  # the pool may start a process for it
                 return self._executor.submit(function, task)
         except BrokenProcessPool as error:
             lost: Future[Result] = Future()
@@ -123,21 +122,6 @@ def _alone(function: Callable[[Task], Result], task: Task, crashed: Callable[[Ta
         return crashed(task)
     finally:
         pool.close()
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Let processes start without running the main program again: it may be a notebook, a test or a web page.
-
-    A starting process imports what ``__main__`` says of itself, so that functions of a script can be found. Tasks
-    here are imported by name and need none of it.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def _set_up(stop: Connection) -> None:
