@@ -52,7 +52,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--behind-proxy",
     "proxy",
     metavar="ADDRESS",
-    help="Address of a proxy of yours that serves https before the page; what it says of browsers is believed.",
+    help="Address or network of a proxy of yours that serves https before the page: it is believed on browsers.",
 )
 @click.option(
     "--workspace",
@@ -166,10 +166,10 @@ def placed(
     try:
         loopback = ipaddress.ip_address(address).is_loopback
         if proxy is not None:
-            ipaddress.ip_address(proxy)
+            ipaddress.ip_network(proxy)
     except ValueError:
         raise UsageError(
-            "--host and --behind-proxy take an address, such as 127.0.0.1, 0.0.0.0 or 10.1.2.3.",
+            "--host takes an address, such as 127.0.0.1, 0.0.0.0 or 10.1.2.3, and --behind-proxy that or a network.",
             hint="Give the page's name with --name.",
         ) from None
     if not loopback and certificate is None and proxy is None:

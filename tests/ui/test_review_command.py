@@ -50,6 +50,7 @@ def test_with_a_certificate_other_machines_are_served_by_name():
 def test_a_proxy_may_stand_before_the_page_if_the_page_knows_its_name():
     place = placed("10.0.0.5", names=("radrag.example",), proxy="10.0.0.1")
     assert place.command()[-4:] == ["--name", "radrag.example", "--proxy", "10.0.0.1"]
+    assert placed("10.0.0.5", names=("radrag.example",), proxy="10.0.0.0/8").proxy == "10.0.0.0/8"
     for host in ("127.0.0.1", "10.0.0.5"):
         with pytest.raises(UsageError, match="--name"):
             placed(host, proxy="10.0.0.1")
