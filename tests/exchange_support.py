@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -85,8 +84,9 @@ def free_port():
 
 def dcmtk(program, port, *arguments, title="PACS", called="RADRAG"):
     """Run one of DCMTK's senders against a port of this machine; return the finished process."""
-    own = str(Path(sys.executable).parent)  # where pynetdicom puts programs of the same names
-    found = shutil.which(program, path=os.pathsep.join(one for one in os.get_exec_path() if one != own))
+    # pynetdicom puts programs of the same names into virtual environments.
+    folders = [one for one in os.get_exec_path() if not (Path(one).parent / "pyvenv.cfg").exists()]
+    found = shutil.which(program, path=os.pathsep.join(folders))
     if found is None:
         missing(f"{program} (Debian package dcmtk)")
     command = [found, "-aet", title, "-aec", called, *map(str, arguments[:-1] if arguments else ())]

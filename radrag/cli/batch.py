@@ -111,6 +111,8 @@ def run(settings: Settings, /, paths: tuple[Path, ...], **given: Any) -> int:
     _say_end(made, status)
     if given["as_json"]:
         emit(status_to_dict(status))
+    elif lines:
+        click.echo(lines)
     if made.stopped and status.open:
         return 130
     return 1 if status.counts[JobState.PARKED] or status.counts[JobState.REFUSED] else 0
