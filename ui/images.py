@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from radrag.domain import StudyImage
 from radrag.errors import RadragError
+from radrag.store.values import DraftSummary
 from ui import cards, people, state, viewer, viewer_heat
 from ui.sitting import Sitting
 
@@ -15,17 +18,22 @@ def page() -> None:
     person = people.current()
     try:
         sitting = state.sitting(st.query_params.get("draft", ""), person)
+        others = state.earlier(sitting.draft)
     except RadragError as error:
         st.html(cards.notice("This draft cannot be opened", str(error), kind="error"))
         return
     with st.container(key="pane-image", gap="small"):
-        show(sitting)
+        show(sitting, others)
 
 
-def show(sitting: Sitting) -> None:
-    """Show every image; a click into a finding's box puts a sentence that speaks of it into focus."""
+def show(sitting: Sitting, others: Sequence[DraftSummary]) -> None:
+    """Show every image; a click into a finding's box puts a sentence that speaks of it into focus.
+
+    Args:
+        others: drafts of the patient's other studies.
+    """
     draft = sitting.draft
-    prior = state.prior_images(draft)
+    prior = state.prior_images(draft, others)
     layout = viewer.arrange(draft.study.images, prior[1] if prior else None)
     if not layout.rows:
         st.html(cards.notice("No image", "This draft holds no image.", kind="info"))

@@ -6,6 +6,7 @@ sends the image again nor loses the zoom.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -13,6 +14,7 @@ import streamlit as st
 from radrag.domain import Draft
 from radrag.errors import RadragError
 from radrag.store.people_values import Account
+from radrag.store.values import DraftSummary
 from ui import (
     cards,
     evidence,
@@ -43,6 +45,7 @@ def page() -> None:
     try:
         sitting = state.sitting(draft_id, person)
         sitting.refresh()
+        others = state.earlier(sitting.draft)  # here, and not in the fragment that each decision reruns
     except RadragError as error:
         st.html(cards.notice("This draft cannot be opened", str(error), kind="error"))
         st.page_link(pages.worklist(), label="Open the worklist", icon=":material/list:")
@@ -53,9 +56,9 @@ def page() -> None:
     many = len(draft.study.images) > 1
     image_column, reading_column = st.columns([8, 7] if many else [5, 7], gap="small")
     with image_column, st.container(key="pane-image", gap="small"):
-        images.show(sitting)
+        images.show(sitting, others)
     with reading_column:
-        _work(sitting, person)
+        _work(sitting, person, others)
 
 
 def _chosen() -> str:
@@ -85,12 +88,12 @@ def _head(sitting: Sitting, draft: Draft) -> None:
 
 
 @st.fragment
-def _work(sitting: Sitting, person: Account) -> None:
+def _work(sitting: Sitting, person: Account, others: Sequence[DraftSummary]) -> None:
     """Show draft and evidence side by side; what the reader does reruns this part alone."""
     hidden = bool(st.session_state.get("first")) and not sitting.revealed
     left, right = st.columns(2, gap="small")
     with left, st.container(key="pane-draft", gap="small"):
-        priors.show(sitting.draft)
+        priors.show(sitting.draft, others)
         if hidden:
             _hidden(sitting)
         else:

@@ -54,6 +54,7 @@ def _workspace(folder: str) -> Workspace:
     from radrag.workspace import Workspace
 
     made = Workspace(load_settings(workspace=Path(folder)))
+    made.store = store()  # one set of connections a process
     threading.Thread(target=lambda: made.verifier, daemon=True).start()
     return made
 
@@ -112,9 +113,13 @@ def earlier(draft: Draft) -> list[DraftSummary]:
     return [one for one in found if one.study_instance_uid != draft.study.study_instance_uid][:3]
 
 
-def prior_images(draft: Draft) -> tuple[str, tuple[StudyImage, ...]] | None:
-    """Return draft id and images of the patient's newest study before a draft's; None when there is none."""
-    before = [one for one in earlier(draft) if one.created_at < str(draft.provenance.get("created_at", ""))]
+def prior_images(draft: Draft, others: Sequence[DraftSummary]) -> tuple[str, tuple[StudyImage, ...]] | None:
+    """Return draft id and images of the patient's newest study before a draft's; None when there is none.
+
+    Args:
+        others: of :func:`earlier`.
+    """
+    before = [one for one in others if one.created_at < str(draft.provenance.get("created_at", ""))]
     return (before[0].draft_id, store().study_images(before[0].draft_id)) if before else None
 
 

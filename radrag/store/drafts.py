@@ -249,6 +249,19 @@ def load(session: Session, draft_id: str) -> Draft:
     )
 
 
+def open_one(session: Session, draft_id: str) -> Any:
+    """Return row id and patient key (``id``, ``patient_key``) of a draft that somebody has open.
+
+    Raises:
+        StoreError: there is no such draft.
+    """
+    columns = select(DraftRow.id, DraftRow.patient_key)
+    found = session.execute(columns.where(DraftRow.draft_id == draft_id)).one_or_none()
+    if found is None:
+        raise StoreError(f"There is no draft {draft_id!r}.", hint="It may have been deleted while it was open.")
+    return found
+
+
 def cited(draft: Draft) -> list[str]:
     """Return the ids of the cases that a draft's hits and links name, each once, hits first."""
     links = [link for sentence in draft.sentences for link in sentence.links]

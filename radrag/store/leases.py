@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from radrag.errors import StoreError
+from radrag.store.drafts import open_one
 from radrag.store.people_values import LEASE_SECONDS, Lease, after
 from radrag.store.tables import DraftRow
 from radrag.store.tables_people import LeaseRow
@@ -24,7 +24,7 @@ def standing(session: Session, now: str) -> dict[str, Lease]:
 
 def of(session: Session, draft_id: str, now: str) -> Lease | None:
     """Return a draft's lease if it counts."""
-    row = session.get(LeaseRow, _key(session, draft_id))
+    row = session.get(LeaseRow, open_one(session, draft_id).id)
     lease = Lease(row.who, row.taken_at, row.until) if row else None
     return lease if lease and lease.holds(now) else None
 
@@ -32,7 +32,7 @@ def of(session: Session, draft_id: str, now: str) -> Lease | None:
 def put(session: Session, draft_id: str, who: str, now: str, *, since: str) -> Lease:
     """Give a draft's lease to ``who``, whoever had it."""
     lease = Lease(who, since, after(now, LEASE_SECONDS))
-    key = _key(session, draft_id)
+    key = open_one(session, draft_id).id
     values = {"who": lease.who, "taken_at": lease.taken_at, "until": lease.until}
     changed = session.execute(update(LeaseRow).where(LeaseRow.draft_pk == key).values(**values).returning(LeaseRow.who))
     if changed.first() is None:
@@ -49,15 +49,3 @@ def drop(session: Session, draft_id: str, who: str) -> None:
 def drop_all(session: Session, who: str) -> None:
     """End all leases of ``who``."""
     session.execute(delete(LeaseRow).where(LeaseRow.who == who))
-
-
-def patient(session: Session, draft_id: str) -> str:
-    """Return the patient key of a draft, for the audit log."""
-    return str(session.scalar(select(DraftRow.patient_key).where(DraftRow.draft_id == draft_id)) or "")
-
-
-def _key(session: Session, draft_id: str) -> int:
-    key = session.scalar(select(DraftRow.id).where(DraftRow.draft_id == draft_id))
-    if key is None:
-        raise StoreError(f"There is no draft {draft_id!r}.", hint="It may have been deleted while it was open.")
-    return int(key)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from radrag.domain import Role
-from radrag.store import accounts, audit_log, leases
+from radrag.store import accounts, audit_log, drafts, leases
 from radrag.store.engine import Database
 from radrag.store.people_values import Account, Lease, Login
 from radrag.store.values import AuditEvent
@@ -260,7 +260,7 @@ class People:
                 return leases.put(session, draft_id, who, now, since=held.taken_at)
             if held:
                 payload = {"draft_id": draft_id, "from": held.who}
-                key = leases.patient(session, draft_id)
+                key = drafts.open_one(session, draft_id).patient_key
                 self._put_on_record(session, "lease.taken_over", payload, who=who, patient_key=key)
             return leases.put(session, draft_id, who, now, since=now)
 

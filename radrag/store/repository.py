@@ -191,7 +191,7 @@ class Store(Corpora, Jobs, People):
             StoreError: there is no such draft.
         """
         with self._database.writing() as session:
-            made = self._event(reviews.OPENED, {"draft_id": draft_id}, reviews.patient_key(session, draft_id))
+            made = self._event(reviews.OPENED, {"draft_id": draft_id}, drafts.open_one(session, draft_id).patient_key)
             audit_log.append(session, replace(made, who=who))
 
     def first_opened(self, draft_id: str) -> str | None:

@@ -8,28 +8,16 @@ from collections.abc import Iterator
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from radrag.errors import ReviewCode, ReviewError, StoreError
+from radrag.errors import ReviewCode, ReviewError
 from radrag.store.canonical import json_value, sha256
+from radrag.store.drafts import open_one
 from radrag.store.tables import AuditRow, DraftRow, ReviewEventRow
 from radrag.store.values import ReviewEvent
 
 PREFIX = "review."
 """What acts on reports are called in the audit log begins so."""
 
-
 OPENED = "draft.opened"
-
-
-def patient_key(session: Session, draft_id: str) -> str:
-    """Return whose a draft is.
-
-    Raises:
-        StoreError: there is no such draft.
-    """
-    found = session.scalar(select(DraftRow.patient_key).where(DraftRow.draft_id == draft_id))
-    if found is None:
-        raise StoreError(f"There is no draft {draft_id!r}.", hint="It may have been deleted while it was open.")
-    return str(found)
 
 
 def first_opened(session: Session, draft_id: str) -> str | None:
@@ -77,9 +65,7 @@ def add(session: Session, draft_id: str, event: ReviewEvent, status: str) -> str
         StoreError: there is no such draft, or the payload is not JSON.
         ReviewError: ``changed``: another event was faster.
     """
-    head = session.execute(select(DraftRow.id, DraftRow.patient_key).where(DraftRow.draft_id == draft_id)).one_or_none()
-    if head is None:
-        raise StoreError(f"There is no draft {draft_id!r}.", hint="It may have been deleted while it was open.")
+    head = open_one(session, draft_id)
     last = session.scalar(select(func.max(ReviewEventRow.position)).where(ReviewEventRow.draft_pk == head.id)) or 0
     if event.version != last + 1:
         raise ReviewError(
@@ -108,7 +94,7 @@ def altered(session: Session, draft_id: str | None = None) -> list[tuple[str, in
     """
     log = select(AuditRow.payload).where(AuditRow.what.startswith(PREFIX))
     if draft_id is not None:
-        log = log.where(AuditRow.patient_key == patient_key(session, draft_id))
+        log = log.where(AuditRow.patient_key == open_one(session, draft_id).patient_key)
     logged = {
         (str(entry.payload["draft_id"]), int(entry.payload["version"])): entry.payload["event_sha256"]
         for entry in session.execute(log)
