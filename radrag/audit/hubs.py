@@ -8,10 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from radrag.audit.sections import Plot, PlotKind, Section, Series, Table
 from radrag.errors import UsageError
 
 MOST = 10
 """Cases listed as the most retrieved."""
+
+LEAST_CASES = 20
+"""Labels that fewer cases state are left out of tables: one case more or less found says nothing."""
+
+HUBS = 1.4
+"""Skewness from which a space counts as one with hubs (Feldbauer & Flexer, "A comprehensive empirical comparison of
+hubness reduction in high-dimensional spaces", 2019)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,62 @@ def hub_scores(
         random_top_share=_top_share(drawn.tolist()),
         most=tuple(Hub(ids[row], int(counts[row])) for row in order[:MOST] if counts[row]),
         labels=_coverage(labels or {}, {ids[row] for row in order if counts[row]}),
+    )
+
+
+def section(scores: HubScores) -> Section:
+    """Return the counts as a section; labels of :data:`LEAST_CASES` cases or more."""
+    spread = Table(
+        "spread",
+        "How evenly results fall on cases",
+        ("measure", "this search", "random results"),
+        (
+            ("skewness of how often a case is found", scores.skewness, scores.random_skewness),
+            ("share of cases never found", scores.never, scores.random_never),
+            ("share of results taken by the most found hundredth", scores.top_share, scores.random_top_share),
+        ),
+        "Skewness is undefined where all cases are found equally often.",
+    )
+    most = tuple((hub.case_id, hub.queries, hub.queries / scores.queries) for hub in scores.most)
+    labels = [one for one in scores.labels if one.cases >= LEAST_CASES]
+    names, found = tuple(one.label for one in labels), tuple(one.found / one.cases for one in labels)
+    flags = []
+    if (scores.skewness or 0.0) > HUBS + (scores.random_skewness or 0.0):
+        flags.append(f"Few cases take most results: skewness {scores.skewness:.2f}, above {HUBS} over that of chance.")
+    if scores.empty:
+        flags.append(f"{scores.empty:,} of {scores.queries:,} queries found nothing.")
+    unseen = [one.label for one in labels if not one.found]
+    if unseen:
+        flags.append(f"No case that states one of these was found by any query: {', '.join(unseen)}.")
+    return Section(
+        "hubs",
+        "Hubs and coverage",
+        "Are some cases found for everything, and others never?",
+        f"{scores.queries:,} queries, first {scores.depth} results of {scores.cases:,} distinct cases: "
+        f"{100 * scores.never:.1f} % are never found (random results: {100 * scores.random_never:.1f} %).",
+        (
+            spread,
+            Table("most", "Most often found", ("case", "queries", "share of queries"), most),
+            Table(
+                "labels",
+                f"Found at least once, by label (labels of {LEAST_CASES} cases or more)",
+                ("label", "cases", "found", "share"),
+                tuple((one.label, one.cases, one.found, one.found / one.cases) for one in labels),
+            ),
+        ),
+        (
+            Plot(
+                "labels",
+                "Cases found at least once, by label",
+                PlotKind.BAR,
+                "label",
+                "share of cases",
+                (Series("found", names, found),),
+            ),
+        )
+        if labels
+        else (),
+        tuple(flags),
     )
 
 

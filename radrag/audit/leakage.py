@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from radrag.audit.near_texts import NearTexts
+from radrag.audit.sections import Section, Table
 from radrag.corpus.catalogue import same_text_key
 from radrag.corpus.leaks import NEAR
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 STOCK = 3
 """Patients from whom on a wording is stock: normal reports repeat word for word without anything having leaked."""
+
+SHOWN = 200
+"""Leaks listed in a section; ``radrag audit leakage --out`` writes all."""
 
 
 class LeakKind(StrEnum):
@@ -155,6 +159,41 @@ def find_leaks(
     }
     found.sort(key=lambda leak: (order[leak.query_id], kinds.index(leak.kind), leak.case_id))
     return LeakageReport(len(queries), len(cases), tuple(found), unseen)
+
+
+def section(report: LeakageReport) -> Section:
+    """Return what leaks as a section: by kind, the first :data:`SHOWN` leaks, and what could not be compared."""
+    queries, cases = report.leaving_out
+    counted = [leak for leak in report.leaks if leak.kind.counts]
+    kinds = tuple(
+        (kind.value, *counts, "yes" if kind.counts else "no: told only") for kind, counts in report.by_kind().items()
+    )
+    flags = []
+    if queries:
+        flags.append(
+            f"{len(queries):,} of {report.queries:,} queries have their case, patient, image or report in the index: "
+            "scores over them measure memory."
+        )
+    unseen = tuple((name, count) for name, count in report.unseen.items() if count)
+    return Section(
+        "leakage",
+        "Leakage",
+        "Is anything that is asked already in the index?",
+        f"{report.queries:,} queries against {report.cases:,} cases: to leave out, {len(queries):,} queries or "
+        f"{len(cases):,} cases. Wordings of many patients (stock reports) are no leak.",
+        (
+            Table("kinds", "How they belong together", ("kind", "queries", "cases", "left out"), kinds),
+            Table(
+                "leaks",
+                "Leaks",
+                ("query", "case", "kind", "bits or overlap"),
+                tuple((leak.query_id, leak.case_id, leak.kind.value, leak.measure) for leak in counted[:SHOWN]),
+                f"The first {SHOWN} of {len(counted):,}." if len(counted) > SHOWN else "",
+            ),
+            Table("unseen", "What could not be compared", ("what", "count"), unseen),
+        ),
+        flags=tuple(flags),
+    )
 
 
 def _cases(queries: Sequence[AuditedQuery], held: set[str]) -> Iterator[QueryLeak]:

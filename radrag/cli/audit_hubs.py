@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from radrag.corpus.catalogue import Catalogue
     from radrag.workspace import Workspace
 
-LEAST_CASES = 20
-"""Labels that fewer cases state are left out of the table: one case more or less found says nothing."""
-
 
 @click.command()
 @MANIFEST
@@ -82,6 +79,7 @@ def _labels(cases: Catalogue) -> dict[str, list[str]]:
 
 def hubs_report(scores: HubScores) -> str:
     """Return the counts as tables: spread, most retrieved, coverage by label."""
+    from radrag.audit.hubs import LEAST_CASES
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"

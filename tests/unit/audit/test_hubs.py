@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from small_workspaces import report, small_workspace
 
-from radrag.audit.hubs import hub_scores
+from radrag.audit.hubs import hub_scores, section
 from radrag.cli.audit_hubs import hubs
 from radrag.errors import UsageError
 
@@ -65,3 +65,23 @@ def test_the_command_counts_twins_as_one_report(tmp_path):
     assert found["most_retrieved"] == [{"case": "c:0", "queries": 2}]
     shown = CliRunner().invoke(hubs, arguments, obj=workspace.settings, standalone_mode=False).stdout
     assert "2 queries, first 1 results of 3 distinct reports" in shown
+
+
+def test_the_section_flags_hubs_and_labels_that_are_never_found():
+    scores = hub_scores(
+        [["c:000", case] for case in IDS[1:100]],
+        IDS,
+        depth=2,
+        labels={case: ["Edema" if number < 100 else "Hernia"] for number, case in enumerate(IDS)},
+    )
+    found = section(scores)
+    assert any("skewness" in flag for flag in found.flags)
+    assert found.flags[-1].endswith("by any query: Hernia.")
+    assert dict(zip(found.plots[0].series[0].x, found.plots[0].series[0].y, strict=True)) == {
+        "Hernia": 0.0,
+        "Edema": 1.0,
+    }
+
+
+def test_even_results_raise_no_flag():
+    assert section(hub_scores([IDS[n : n + 10] for n in range(0, 200, 10)], IDS, depth=10)).flags == ()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from small_workspaces import report, small_workspace
 
-from radrag.audit.leakage import AuditedCase, AuditedQuery, LeakKind, find_leaks
+from radrag.audit.leakage import AuditedCase, AuditedQuery, LeakKind, find_leaks, section
 from radrag.audit.near_texts import NEAR_TEXT, NearTexts, shingles
 from radrag.cli.audit_leakage import leakage
 from radrag.dicom.deidentify import patient_key
@@ -190,3 +190,11 @@ def test_two_files_of_one_picture_have_equal_pixels(tmp_path):
     one, other = (load_image(tmp_path / name).image for name in ("a.png", "b.png"))
     assert one.file_sha256 != other.file_sha256
     assert one.pixel_sha256 == other.pixel_sha256
+
+
+def test_the_section_flags_what_leaks_and_lists_no_stock_wording():
+    queries = [AuditedQuery("q1", patient_keys=frozenset({"p1"})), AuditedQuery("q2", text="The lungs are clear.")]
+    found = section(find_leaks(queries, CASES, ()))
+    assert found.flags[0].startswith("1 of 2 queries")
+    assert [row[:3] for row in found.tables[1].rows] == [("q1", "c:1", "same patient")]
+    assert section(find_leaks(queries[1:], CASES, ())).flags == ()
