@@ -6,14 +6,19 @@ were cut off at the end: compare :func:`head` with a copy kept elsewhere.
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, text
-from sqlalchemy.orm import Session
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, LargeBinary, Text, cast, func, insert, select, text, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from radrag.store.canonical import json_value, sha256, utc_now
 from radrag.store.tables import AuditRow
 from radrag.store.values import AuditEntry, AuditEvent
 
 GENESIS = "0" * 64  # "previous hash" of the first row
+TEXTS = ("at", "who", "what", "origin", "patient_key", "payload", "previous", "hash")
 LONGEST_GAP = 1000  # of a longer one the first positions say enough: a forged position could be any number
 
 
@@ -87,20 +92,48 @@ def entries(session: Session, *, after: int = 0, limit: int = 100) -> list[Audit
 def verify(session: Session) -> list[int]:
     """Return the positions where the chain is broken, ascending; empty for an intact log.
 
-    A position is broken when its row is missing, when the row's own hash does not fit its content, or when the hash
-    it holds of the row before is not that row's. Of a gap, at most the first 1,000 positions are named.
+    A position is broken when its row is missing, when the row's own hash does not fit its content, when the hash it
+    holds of the row before is not that row's, or when a byte of it is not as radrag writes it (another JSON text of
+    the same value; no UTF-8). Of a gap, at most the first 1,000 positions are named.
     """
     broken: list[int] = []
     position, previous = 0, GENESIS
-    while batch := entries(session, after=position, limit=1000):
-        for entry in batch:
-            gap = range(position + 1, entry.position)
+    while batch := _stored(session, after=position, limit=1000):
+        for row in batch:
+            gap = range(position + 1, row.position)
             broken.extend(gap[:LONGEST_GAP])
-            linked = entry.previous == previous or len(gap) > 0
-            if not linked or entry.hash != _digest(entry):
-                broken.append(entry.position)
-            position, previous = entry.position, entry.hash
+            entry = _as_written(row)
+            linked = entry is not None and (entry.previous == previous or len(gap) > 0)
+            if entry is None or not linked or entry.hash != _digest(entry):
+                broken.append(row.position)
+            position, previous = row.position, bytes(row.hash or b"").decode(errors="replace")
     return broken
+
+
+def _stored(session: Session, *, after: int, limit: int) -> Sequence[Any]:
+    """Return rows with the bytes of their texts: what is no UTF-8 any more could not be fetched as text."""
+    sqlite = session.get_bind().dialect.name == "sqlite"
+
+    def octets(column: InstrumentedAttribute[Any]) -> ColumnElement[bytes]:
+        written = type_coerce(column, Text)
+        found = cast(written, LargeBinary) if sqlite else func.convert_to(written, "UTF8", type_=LargeBinary)
+        return found.label(column.key)
+
+    texts = (octets(getattr(AuditRow, name)) for name in TEXTS)
+    query = select(AuditRow.position, *texts).where(AuditRow.position > after)
+    return session.execute(query.order_by(AuditRow.position).limit(limit)).all()
+
+
+def _as_written(row: Any) -> AuditEntry | None:
+    """Return a row's entry; None where some of it is not as radrag writes it."""
+    try:
+        texts = {name: bytes(getattr(row, name)).decode() for name in TEXTS}
+        payload = json.loads(texts["payload"])
+        if json.dumps(payload, separators=(",", ":")) != texts["payload"]:
+            return None
+    except (TypeError, ValueError):  # NULL; neither UTF-8 nor JSON
+        return None
+    return AuditEntry(**{**texts, "payload": payload}, position=row.position)
 
 
 def _digest(entry: AuditEntry) -> str:

@@ -1,7 +1,7 @@
 """The audit log shows every change of what was once written."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -115,3 +115,47 @@ def test_any_set_of_changed_rows_is_found(positions):
             session.execute(text("UPDATE audit_log SET who = 'x' WHERE position = :position"), {"position": position})
     assert broken(database) == sorted(positions)
     database.close()
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """A log of texts of every kind, for changes of single bytes; each example mends what it changed."""
+    database = connect("sqlite://")
+    upgrade(database)
+    with database.writing() as session:
+        session.execute(text("DROP TRIGGER audit_log_no_update"))
+        for who, payload in (("a reader", {"n": 1.5e300}), ("Dr. Ünal", {"name": "Ünal", "on": True}), ("a", {})):
+            audit_log.append(session, AuditEvent("test.what", who, "a host", "key", payload))
+    yield database
+    database.close()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 3), st.sampled_from(COLUMNS), st.integers(0, 10**6), st.integers(1, 255))
+def test_a_change_of_any_single_byte_is_found(texts, position, column, place, flip):
+    where = f"FROM audit_log WHERE position = {position}"
+    with texts.reading() as session:
+        before = session.execute(text(f'SELECT CAST("{column}" AS BLOB) {where}')).scalar_one()
+    assume(before)
+    changed = bytearray(before)
+    changed[place % len(changed)] ^= flip
+
+    def put(value):
+        statement = f'UPDATE audit_log SET "{column}" = CAST(:value AS TEXT) WHERE position = {position}'
+        with texts.writing() as session:
+            session.execute(text(statement), {"value": value})
+
+    put(bytes(changed))
+    try:
+        assert broken(texts)[0] == position
+    finally:
+        put(before)
+    assert broken(texts) == []
+
+
+@pytest.mark.parametrize("payload", ['{"name": 1}', '{"name":1 }', '{"name":1E0}', '{"name":1,"name":1}'])
+def test_other_json_of_the_same_value_is_a_change(log, payload):
+    with log.writing() as session:
+        audit_log.append(session, AuditEvent("test", "a", "b", payload={"name": 1}))
+    change(log, f"UPDATE audit_log SET payload = '{payload}' WHERE position = 6".replace(":", r"\:"))
+    assert broken(log) == [6]
