@@ -34,6 +34,7 @@ COMMANDS = {
     "review": "Open the review screen in a browser.",
     "users": "Say who may open the review screen, and what they may do.",
     "listen": "Receive chest radiographs by DICOM, or from a folder, and put them into the queue.",
+    "pull": "Fetch chest radiographs from a DICOMweb server and put them into the queue.",
     "export": "Write a report as text, PDF, DICOM SR, FHIR or HL7.",
     "doctor": "Show what is installed, reachable or broken, and how to mend it.",
 }
