@@ -16,12 +16,13 @@ from radrag.store.corpora import Corpora
 from radrag.store.engine import Database, connect
 from radrag.store.job_queue import Jobs
 from radrag.store.migrations import upgrade
+from radrag.store.outbox_queue import Outbox
 from radrag.store.people import People
 from radrag.store.tables import DraftRow
 from radrag.store.values import AuditEntry, AuditEvent, DraftSummary, ReviewEvent
 
 
-class Store(Corpora, Jobs, People):
+class Store(Corpora, Jobs, Outbox, People):
     """Corpora, drafts and the audit log in one database. Safe to share between threads; processes open their own.
 
     Every method raises StoreError when the database cannot be reached, is damaged, locked or full.

@@ -10,7 +10,7 @@ from radrag.errors import StoreError
 from radrag.store.engine import Database
 
 VERSION_TABLE = "radrag_version"  # alembic's own name could clash with another application in the same database
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")  # oldest first
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")  # oldest first
 HEAD = REVISIONS[-1]
 LOCK = 0x7261647261  # "radra": any number, the same in every radrag
 

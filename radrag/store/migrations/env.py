@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from radrag.store import tables, tables_jobs, tables_people  # noqa: F401 - Base learns of each table
+from radrag.store import tables, tables_jobs, tables_outbox, tables_people  # noqa: F401 - Base learns of each table
 from radrag.store.base import Base
 from radrag.store.migrations import VERSION_TABLE
 
