@@ -15,6 +15,7 @@
     ├── BadIndex           an index is missing, damaged or made by another encoder
     ├── StoreError            the database is unreachable, of another version or refuses the write
     ├── GenerationError       a generator failed (``code``); its text is never used as a report
+    ├── TrainingError         a training run cannot go on (``code``); what it learned so far is kept
     ├── ReviewError           a review step that the draft's state does not allow (``code``)
     └── ExportError           a report cannot be given the form that was asked for (``code``)
 
@@ -198,6 +199,27 @@ class GenerationError(RadragError):
     """
 
     def __init__(self, code: GenerationCode, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{message} [{code.value}]", hint=hint)
+        self.code = code.value
+
+
+class TrainingCode(StrEnum):
+    """Why a training run ended before its end. Values are stable: scripts match on them."""
+
+    DIVERGED = "diverged"  # a loss or a weight is no finite number
+    DISK_FULL = "disk_full"
+    BAD_CHECKPOINT = "bad_checkpoint"
+    OTHER_RUN = "other_run"  # the folder is of a run with other settings, or another process uses it
+
+
+class TrainingError(RadragError):
+    """A training run cannot go on; the last good checkpoint is kept.
+
+    Attributes:
+        code: the :class:`TrainingCode`, as a string.
+    """
+
+    def __init__(self, code: TrainingCode, message: str, *, hint: str = "") -> None:
         super().__init__(f"{message} [{code.value}]", hint=hint)
         self.code = code.value
 
