@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from radrag.batch import alive
 from radrag.batch.process import BROKEN, work
@@ -30,6 +30,35 @@ class WorkersBroken(RadragError):
     """The workers cannot start, or crash over and over."""
 
     code = "workers_broken"
+
+
+class Workers(Protocol):
+    """Workers that one command starts, watches and ends; where they are is their own affair."""
+
+    @property
+    def size(self) -> int:
+        """How many workers live."""
+        ...
+
+    def start(self) -> None:
+        """Start them."""
+        ...
+
+    def stop(self) -> None:
+        """Tell them to finish what they have begun, give back the rest, and end."""
+        ...
+
+    def kill(self) -> None:
+        """End them at once."""
+        ...
+
+    def watch(self, seconds: float) -> bool:
+        """Pass events on for some seconds; return whether workers are left.
+
+        Raises:
+            WorkersBroken: they cannot start, or crash over and over.
+        """
+        ...
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""A batch on one machine: submit, work, collect; can be ended at any moment and begun again by the same call."""
+"""One command's batch: submit, work (here or on Ray), collect; can be ended at any moment and begun again likewise."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radrag.batch.crew import Crew
+from radrag.batch.crew import Crew, Workers
 from radrag.batch.queue import PRIORITY, Queue
 from radrag.batch.results import ResultsFile
-from radrag.batch.values import Event, Submission, WorkerOptions
+from radrag.batch.values import Event, RayOptions, Submission, WorkerOptions
 from radrag.errors import RadragError, StoreError, UsageError
 from radrag.store.job_values import BatchStatus, JobState
 
@@ -31,6 +31,7 @@ class Plan:
     Attributes:
         paths: to be submitted; see :meth:`radrag.batch.queue.Queue.submit`. None resumes what was submitted.
         workers: processes; 0 for one a core.
+        ray: the cluster that drafts; None for this machine.
         out: file for the drafts as JSON lines; None for the store alone.
         limit: studies and refused files that are submitted; None for all.
     """
@@ -38,6 +39,7 @@ class Plan:
     batch: str
     paths: Sequence[Path] = ()
     workers: int = 0
+    ray: RayOptions | None = None
     out: Path | None = None
     priority: int = PRIORITY
     indication: str = ""
@@ -50,7 +52,7 @@ class Stopped(Exception):
 
 
 class LocalRun:
-    """One call on one machine.
+    """One call: submission, progress and results are here, and so are the workers unless the plan names a cluster.
 
     Args:
         tell: called with each event of the workers.
@@ -73,10 +75,18 @@ class LocalRun:
         self._show = show
         self._stop = threading.Event()
         options = replace(plan.options, batch=plan.batch, stay=True, lines=plan.out is not None)
-        self._crew = Crew(workspace.settings, self._store, workers=plan.workers, options=options, tell=self._hear)
+        self._crew = self._workers(workspace, options)
         self._results = ResultsFile(plan.out) if plan.out else None
         self._fault: RadragError | None = None
         self.submission: Submission | None = None
+
+    def _workers(self, workspace: Workspace, options: WorkerOptions) -> Workers:
+        settings, store, plan = workspace.settings, self._store, self._plan
+        if plan.ray is None:
+            return Crew(settings, store, workers=plan.workers, options=options, tell=self._hear)
+        from radrag.batch.ray_runner import RayCrew
+
+        return RayCrew(settings, store, plan.ray, workers=plan.workers, options=options, tell=self._hear)
 
     def stop(self) -> None:
         """Finish what was begun, give back the rest, and return from :meth:`run`. May be called from a signal."""

@@ -28,15 +28,11 @@ BROKEN = 3
 def work(settings: Settings, options: WorkerOptions, name: str, pipe: Connection) -> None:
     """Run a worker until there is nothing left to do, or until the pipe's other end says so or is gone.
 
-    It computes in one thread: with two, sums are rounded otherwise, and drafts would depend on the number of workers.
-
     Args:
         name: from :func:`radrag.batch.worker.new_worker_name`.
         pipe: events go out; anything that comes in, and its end, means stop.
     """
-    os.environ["OMP_NUM_THREADS"] = "1"
     stop = threading.Event()
-    sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides what it means
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
@@ -47,20 +43,32 @@ def work(settings: Settings, options: WorkerOptions, name: str, pipe: Connection
             pipe.send(event)
 
     try:
-        import torch
-
-        torch.set_num_threads(1)
-        _work(settings, options, name, tell=tell, stop=stop)
+        draft_jobs(settings, options, name, tell=tell, stop=stop)
     except RadragError as error:
         tell(Event("broken", name, code=error.code, message=str(error)))
         raise SystemExit(BROKEN) from None
     tell(Event("ended", name))
 
 
-def _work(
+def draft_jobs(
     settings: Settings, options: WorkerOptions, name: str, *, tell: Callable[[Event], None], stop: threading.Event
 ) -> None:
+    """Run a worker of this process until there is nothing left to do, or until told to stop.
 
+    It computes in one thread: with two, sums are rounded otherwise, and drafts would depend on the number of workers.
+
+    Args:
+        name: from :func:`radrag.batch.worker.new_worker_name`.
+        tell: called with each event, from any thread.
+
+    Raises:
+        RadragError: the worker cannot start or go on.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"
+    sys.setswitchinterval(SWITCH_SECONDS)
+    import torch
+
+    torch.set_num_threads(1)
     from radrag.batch.versions import versions_of
     from radrag.batch.worker import Worker
     from radrag.workspace import Workspace

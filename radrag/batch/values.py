@@ -53,6 +53,20 @@ class WorkerOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RayOptions:
+    """Which Ray cluster drafts, and what each worker takes of it.
+
+    Attributes:
+        address: ``HOST:PORT`` of a cluster; ``auto`` for the one that runs on this machine or ``RAY_ADDRESS`` names,
+            else one of this machine's own that ends with the command; ``local`` for that one in any case.
+        gpus: share of a GPU for each worker; 0 for none.
+    """
+
+    address: str = "auto"
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that a worker tells; nothing in it identifies a patient, but for ``line``.
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.cli.batch_options import BATCH, NAME, changed, cluster_of, drafting, on_ray
 from radrag.cli.batch_progress import batch_progress, summary
-from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
 from radrag.cli.output import JSON_OPTION, emit, say, table
 from radrag.cli.signals import handled_by
 from radrag.errors import UsageError
@@ -45,24 +45,6 @@ def command() -> None:
     """
 
 
-GENERATOR = click.option("--generator", type=click.Choice(["compose", "vlm", "endpoint"]), help="See `radrag draft`.")
-MODEL = click.option("--model", metavar="NAME", help="Model of the generator.")
-URL = click.option("--url", metavar="URL", help="Address of an OpenAI-compatible server on your own network.")
-HITS = click.option("--hits", type=click.IntRange(1, 100), help="Cases that ground a draft  [default: 20]")
-WORKERS = click.option("--workers", type=click.IntRange(1), help="Worker processes  [default: one a core]")
-PORT = click.option("--metrics-port", type=int, help="Serve /metrics (Prometheus) and /health on 127.0.0.1.")
-LOG_JSON = click.option("--log-json", is_flag=True, help="Log events as JSON lines, without identifiers, instead.")
-BATCH = click.option("--batch", metavar="NAME", help="Name of the batch  [default: made from the paths]")
-NAME = click.argument("batch", metavar="BATCH")
-
-
-def drafting(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say who drafts, and how the work is watched."""
-    for option in reversed((ENCODER, ENCODER_WEIGHTS, GENERATOR, MODEL, URL, HITS, WORKERS, PORT, LOG_JSON)):
-        function = option(function)
-    return function
-
-
 @command.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for BATCH.jsonl.")
@@ -72,6 +54,7 @@ def drafting(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--limit", type=click.IntRange(1), help="Submit the first N studies only.")
 @click.option("--indication", default="", metavar="TEXT", help="Why the studies were asked for.")
 @drafting
+@on_ray
 @JSON_OPTION
 @click.pass_obj
 def run(settings: Settings, /, paths: tuple[Path, ...], **given: Any) -> int:
@@ -93,8 +76,17 @@ def run(settings: Settings, /, paths: tuple[Path, ...], **given: Any) -> int:
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
         raise UsageError("The name of a batch is of letters, digits, '-', '_' and '.'.")
     lines = folder / f"{name}.jsonl" if folder else None
-    workspace = Workspace(_changed(settings, given))
-    plan = Plan(name, paths, given["workers"] or 0, lines, given["priority"], given["indication"], given["limit"])
+    workspace = Workspace(changed(settings, given))
+    plan = Plan(
+        name,
+        paths,
+        workers=given["workers"] or 0,
+        ray=cluster_of(given),
+        out=lines,
+        priority=given["priority"],
+        indication=given["indication"],
+        limit=given["limit"],
+    )
     say(f"Batch {name}.")
     with _watched(given) as (tell, watch), batch_progress(f"Batch {name}") as bar:
 
@@ -132,7 +124,7 @@ def work(settings: Settings, /, **given: Any) -> int:
     from radrag.batch.values import WorkerOptions
     from radrag.workspace import Workspace
 
-    workspace = Workspace(_changed(settings, given))
+    workspace = Workspace(changed(settings, given))
     with _watched(given) as (tell, watch):
         options = WorkerOptions(batch=given["batch"], stay=given["stay"])
         crew = Crew(workspace.settings, workspace.store, workers=given["workers"] or 0, options=options, tell=tell)
@@ -215,14 +207,6 @@ def _workspace(settings: Settings) -> Workspace:
     from radrag.workspace import Workspace
 
     return Workspace(settings)
-
-
-def _changed(settings: Settings, given: dict[str, Any]) -> Settings:
-    named = {"generator_model": "model", "generator_url": "url"}
-    same = ("encoder", "encoder_weights", "generator", "hits")
-    return settings.with_changes(
-        **{name: given[name] for name in same}, **{name: given[option] for name, option in named.items()}
-    )
 
 
 def _stopping(target: LocalRun | Any) -> AbstractContextManager[None]:

@@ -1,0 +1,269 @@
+"""A crew on a Ray cluster: an actor for each worker, replaced when its process or machine is lost.
+
+Not Ray Data: it repeats what did not end, so a study that crashes its worker is tried for ever and holds up the rest,
+and a claimed job would be claimed again by whatever block is computed anew (docs/batch.md has what was seen).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from radrag.batch import alive
+from radrag.batch.crew import MOST_CRASHES, WorkersBroken
+from radrag.batch.process import draft_jobs
+from radrag.batch.ray_worker import RayWorker
+from radrag.batch.values import Event, RayOptions, WorkerOptions
+from radrag.corpus.workers import default_workers
+from radrag.errors import RadragError, StoreError, UsageError
+from radrag.optional import require
+from radrag.processes import without_main
+
+if TYPE_CHECKING:
+    from radrag.settings import Settings
+    from radrag.store.repository import Store
+
+OBJECT_STORE = 100 * 2**20
+"""Bytes of shared memory that a cluster of our own may take. Only events pass through Ray, 10 KB a study; Ray asks for
+75 MiB at least."""
+LISTEN_SECONDS = 5.0  # that an actor waits for something to tell, before it answers that there is nothing
+UNREACHED_SECONDS = 1.0  # before a worker that could not be reached is asked again
+
+
+class NoCluster(RadragError):
+    """The Ray cluster cannot be reached."""
+
+    code = "no_cluster"
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    actor: Any
+    answer: Any  # that is waited for: of ``begin`` first, then of ``listen``
+    name: str = ""  # empty until it has begun
+
+
+class RayCrew:
+    """Workers of one command on a Ray cluster; as :class:`radrag.batch.crew.Crew` on one machine.
+
+    Jobs are claimed, held and ended in the store by the workers themselves, as everywhere: Ray only says where they
+    run, and when one is lost.
+
+    Args:
+        store: of the workspace, for what is to be said of workers that were lost.
+        workers: how many; 0 for as many as the cluster has cores, and GPUs for their shares.
+        tell: called with each event, from :meth:`watch`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        where: RayOptions,
+        *,
+        workers: int = 0,
+        options: WorkerOptions | None = None,
+        tell: Callable[[Event], None] = lambda _: None,
+    ) -> None:
+        if where.gpus and settings.device == "cpu":
+            raise UsageError("The workers would not use their GPUs.", hint="Set RADRAG_DEVICE=cuda.")
+        self._settings = settings
+        self._store = store
+        self._where = where
+        self._count = workers
+        self._options = options or WorkerOptions()
+        self._tell = tell
+        self._members: list[_Member] = []
+        self._stopping = False
+        self._crashes = 0
+        self._fault: Event | None = None
+        self._ours = False  # whether the connection to the cluster is this crew's to end
+
+    @cached_property
+    def _ray(self) -> Any:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would send statistics to its makers
+        return require("ray", extra="cluster")
+
+    @property
+    def size(self) -> int:
+        """How many workers have begun and live; others may wait for room in the cluster."""
+        return sum(bool(member.name) for member in self._members)
+
+    def start(self) -> None:
+        """Set the jobs of workers that ended on this machine free, and start ours.
+
+        Raises:
+            NoCluster: the cluster cannot be reached.
+            UsageError: the workers' machines could not share the database.
+        """
+        with _handlers_kept():
+            self._connect()
+        folder = alive.folder_of(self._settings.workspace)
+        for name in alive.ended(folder):
+            self._store.lose_jobs(name, now=self._store.now(), policy=self._options.policy)
+            alive.forget(folder, name)
+        self._count = self._count or self._room()
+        for _ in range(self._count):
+            self._add()
+
+    def stop(self) -> None:
+        """Tell the workers to finish what they have begun, give back the rest, and end."""
+        self._stopping = True
+        for member in list(self._members):
+            if member.name:
+                member.actor.stop.remote()
+            else:  # it may wait for room for ever
+                self._ray.kill(member.actor)
+
+    def kill(self) -> None:
+        """End the workers at once; their jobs are free when a crew starts next on their machine, or by their leases."""
+        self._stopping = True
+        for member in list(self._members):
+            self._ray.kill(member.actor)
+
+    def watch(self, seconds: float) -> bool:
+        """Pass events on for some seconds; return whether workers are left.
+
+        Raises:
+            WorkersBroken: they cannot start, or were lost over and over.
+        """
+        until = time.monotonic() + seconds
+        while self._members and (left := until - time.monotonic()) > 0:
+            waited = {member.answer: member for member in self._members}
+            ready, _ = self._ray.wait(list(waited), num_returns=1, timeout=left)
+            for answer in ready:
+                self._hear(waited[answer])
+        if not self._members:
+            self._leave()
+            if self._fault is not None:
+                raise WorkersBroken(self._fault.message or "The workers crash over and over.")
+        return bool(self._members)
+
+    def _connect(self) -> None:
+        """Join the cluster, or start one on this machine.
+
+        Nothing that a worker prints comes here: it prints nothing.
+        """
+        if self._ray.is_initialized():
+            return
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        address = self._where.address
+        if address != "local":
+            try:
+                self._ray.init(address=address, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                if address != "auto" or not isinstance(error, ConnectionError):
+                    raise NoCluster(
+                        f"No Ray cluster answers at {address!r} ({type(error).__name__}).",
+                        hint="Is it running? Its version of Ray and Python must be this one's.",
+                    ) from None
+        if not self._ray.is_initialized():
+            with without_main():
+                self._ray.init(
+                    address="local",
+                    num_cpus=default_workers(),
+                    object_store_memory=OBJECT_STORE,
+                    include_dashboard=False,
+                    **quiet,
+                )
+        self._ours = True
+        machines = sum(node["Alive"] for node in self._ray.nodes())
+        if machines > 1 and self._settings.url.startswith("sqlite"):
+            self._leave()
+            raise UsageError(
+                f"The cluster has {machines} machines, and they cannot share a database of SQLite.",
+                hint="Set RADRAG_DATABASE_URL to a PostgreSQL database.",
+            )
+
+    def _leave(self) -> None:
+        if self._ours:
+            self._ours = False
+            self._ray.shutdown()
+
+    def _room(self) -> int:
+        """Return how many workers the cluster has room for."""
+        whole = self._ray.cluster_resources()
+        room = int(whole.get("CPU", 1))
+        if self._where.gpus:
+            room = min(room, int(whole.get("GPU", 0) / self._where.gpus))
+        return max(1, room)
+
+    def _add(self) -> None:
+        kind = self._ray.remote(RayWorker).options(
+            num_cpus=1,
+            num_gpus=self._where.gpus,
+            max_restarts=0,  # the crew does it, after it has seen to the jobs
+            max_concurrency=3,
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},  # before anything is imported
+        )
+        actor = kind.remote()
+        self._members.append(_Member(actor, actor.begin.remote(self._settings, self._options, draft_jobs)))
+
+    def _hear(self, member: _Member) -> None:
+        """Take a worker's answer, pass on what it tells, and wait for the next."""
+        errors = self._ray.exceptions
+        try:
+            answer = self._ray.get(member.answer)
+        except errors.ActorUnavailableError:  # its machine may be back soon; if not, Ray will say that it died
+            time.sleep(UNREACHED_SECONDS)
+            answer = ([], False)
+        except errors.RayError as error:
+            self._bury(member, type(error).__name__)
+            return
+        if isinstance(answer, str):
+            member.name, answer = answer, ([], False)
+            if self._stopping:
+                member.actor.stop.remote()
+        events, over = answer
+        for event in events:
+            if event.kind in ("drafted", "failed", "parked"):
+                self._crashes = 0
+            if event.kind == "broken":
+                self._fault = event
+                self.stop()
+            self._tell(event)
+        if over:
+            self._members.remove(member)
+            self._ray.kill(member.actor)
+        else:
+            member.answer = member.actor.listen.remote(LISTEN_SECONDS)
+
+    def _bury(self, member: _Member, code: str) -> None:
+        """See to what a lost worker left behind, and start another in its place."""
+        self._members.remove(member)
+        if not member.name and self._stopping:
+            return
+        self._crashes += 1
+        self._tell(Event("crashed", member.name, code=code))
+        with contextlib.suppress(StoreError):  # then its leases will end
+            self._store.lose_jobs(
+                member.name, now=self._store.now(), policy=self._options.policy, seen=not self._stopping
+            )
+            alive.forget(alive.folder_of(self._settings.workspace), member.name)
+        if self._crashes >= MOST_CRASHES * self._count:
+            self._fault = Event("broken", message="The workers crash over and over. Run: radrag doctor")
+            self.stop()
+        elif not self._stopping:
+            self._add()
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep what SIGTERM and Ctrl-C do: Ray puts its own in place, which ends the command at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
