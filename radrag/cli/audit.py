@@ -9,6 +9,7 @@ import click
 
 from radrag.cli.audit_hubs import hubs
 from radrag.cli.audit_leakage import leakage
+from radrag.cli.audit_provenance import provenance
 from radrag.cli.output import JSON_OPTION, emit
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -24,6 +25,7 @@ def command() -> None:
 
 command.add_command(leakage)
 command.add_command(hubs)
+command.add_command(provenance)
 
 
 @command.command("chain")
