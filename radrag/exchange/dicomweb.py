@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from radrag import __version__
 from radrag.errors import RadragError, UsageError
@@ -38,6 +39,7 @@ _UID = re.compile(r"[0-9.]{1,64}")
 _STUDY, _SERIES, _INSTANCE, _CLASS = "0020000D", "0020000E", "00080018", "00080016"
 _PATIENT, _ISSUER, _ACCESSION, _DATE, _TIME = "00100020", "00100021", "00080050", "00080020", "00080030"
 _MODALITY, _MODALITIES = "00080060", "00080061"
+_EXACT = {"StudyInstanceUID": _STUDY, "PatientID": _PATIENT, "AccessionNumber": _ACCESSION}  # PS3.18 table 10.6.1-5
 
 
 class DicomWebError(RadragError):
@@ -100,8 +102,7 @@ class DicomWeb:
         """
         found: dict[str, FoundStudy] = {}
         for query in wanted.queries():
-            for one in self._matches("/studies", query):
-                _require_heeded(query, one)
+            for one in self._found(query):
                 study = FoundStudy(
                     uid=_uid(one, _STUDY),
                     patient_id=_first(one, _PATIENT),
@@ -112,6 +113,18 @@ class DicomWeb:
                 )
                 found[study.uid] = study
         return list(found.values())
+
+    def _found(self, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        none = True
+        for one in self._matches("/studies", query):
+            if other := _not_heeded(query, one):
+                message = f"The server does not search by {other}: it names other studies."
+                raise DicomWebError(PullCode.NOT_HEEDED, message)
+            none = False
+            yield one
+        # Orthanc's plug-in 1.7, Debian 12's, does not decode %20 and the like: wildcards there, exactly matched here.
+        if none and (wider := _without_encoding(query)) != query:
+            yield from (one for one in self._matches("/studies", wider) if not _not_heeded(query, one))
 
     def images(self, study: FoundStudy) -> list[FoundImage]:
         """Return what a study holds: all of its instances, whatever they are.
@@ -187,7 +200,9 @@ class DicomWeb:
         import httpx2
 
         try:
-            with self._client.stream("GET", self._base + path, params=query, headers={"Accept": accept}) as response:
+            asked = urlencode(query, quote_via=quote, safe="*")
+            url = f"{self._base}{path}?{asked}" if asked else self._base + path
+            with self._client.stream("GET", url, headers={"Accept": accept}) as response:
                 self._require_success(response)
                 yield response
         except httpx2.TransportError as error:
@@ -256,15 +271,17 @@ def _limited(pieces: Iterator[bytes], most: int = MOST_BYTES) -> Iterator[bytes]
         yield piece
 
 
-def _require_heeded(query: Mapping[str, str], one: Mapping[str, Any]) -> None:
-    """Refuse an answer of a server that does not know a key: it would be everybody's studies.
+def _not_heeded(query: Mapping[str, str], one: Mapping[str, Any]) -> str:
+    """Return the key that a match does not match: one that the server does not know would give everybody's studies."""
+    for key, tag in _EXACT.items():
+        if key in query and _first(one, tag) != query[key]:
+            return key
+    return ""
 
-    Raises:
-        DicomWebError: a match is not what was asked for.
-    """
-    for key, tag in (("StudyInstanceUID", _STUDY), ("PatientID", _PATIENT), ("AccessionNumber", _ACCESSION)):
-        if key in query and _values(one, tag) and _first(one, tag) != query[key]:
-            raise DicomWebError(PullCode.NOT_HEEDED, f"The server does not search by {key}: it names other studies.")
+
+def _without_encoding(query: Mapping[str, str]) -> dict[str, str]:
+    plain = {key: re.sub(r"[^A-Za-z0-9._~-]+", "*", query[key]) for key in _EXACT if key in query}
+    return {**query, **plain}
 
 
 def _values(one: Mapping[str, Any], tag: str) -> list[Any]:
