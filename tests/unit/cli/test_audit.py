@@ -62,3 +62,11 @@ def test_a_log_cut_off_at_its_end_is_found_by_what_was_noted(chain, workspace):
 
 def test_a_head_that_is_none_is_refused(chain):
     assert chain("--head", "yesterday")[0] == 2
+
+
+def test_a_log_that_cannot_be_read_as_text_any_more_is_still_checked(chain, workspace):
+    change(workspace, "UPDATE audit_log SET payload = CAST(x'ff' AS TEXT), what = 'review.sign' WHERE position = 1")
+    code, out, _ = chain()
+    assert code == 1
+    assert out.startswith("Entry 1 is missing")
+    assert "cannot be compared" in out
