@@ -50,6 +50,7 @@ class Settings(BaseSettings):
         paper: size of the pages that reports are printed on.
         patient_system: URI of the numbering that patient ids belong to, for FHIR; empty when there is none.
         wado_url: base address of the DICOMweb server that shows images, for links in exported reports.
+        destinations: where reports may be sent, by name; :mod:`radrag.exchange.destinations` reads the tables.
     """
 
     model_config = SettingsConfigDict(env_prefix="RADRAG_", extra="forbid", frozen=True)
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     paper: Literal["A4", "Letter"] = "A4"
     patient_system: str = Field(default="", pattern=r"^(\S+:\S+)?$")
     wado_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
+    destinations: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(

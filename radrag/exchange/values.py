@@ -1,4 +1,4 @@
-"""What listening tells: events without identifiers, and how DICOM words them."""
+"""What listening and sending tell: events without identifiers, and how DICOM words them."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ class Told:
     """Something that happened; nothing in it identifies a patient or a study.
 
     Attributes:
-        kind: listening, unknown_peer, received, refused, aborted, submitted, waiting (studies cannot be submitted now),
-            commitment, stopped.
-        peer: AE title of a known peer.
+        kind: listening, unknown_peer, received, refused, aborted, submitted, waiting (studies cannot be submitted, or
+            a message not be delivered, now), commitment, stopped; delivered, parked.
+        peer: AE title of a known peer, or name of a destination.
         code, message: why; for people.
         count: images, studies or failures, as the kind has it.
         size: bytes.
+        message_id: of the message in the outbox; 0 where it is not about one.
     """
 
     kind: str
@@ -53,9 +54,10 @@ class Told:
     count: int = 0
     size: int = 0
     seconds: float = 0.0
+    message_id: int = 0
 
     def record(self) -> dict[str, Any]:
         """Return what a log may hold of it."""
         named = {"event": self.kind, "peer": self.peer, "code": self.code, "message": self.message}
-        numbers = {"count": self.count, "bytes": self.size, "seconds": round(self.seconds, 4)}
+        numbers = {"count": self.count, "bytes": self.size, "seconds": round(self.seconds, 4), "id": self.message_id}
         return {name: value for name, value in (named | numbers).items() if value}

@@ -65,16 +65,18 @@ def _put_one(session: Session, new: NewMessage, asked_by: str, now: str) -> int:
     return int(made)
 
 
-def is_due(session: Session, destination: str, now: str) -> bool:
+def is_due(session: Session, destination: str, now: str, only: Collection[int] | None) -> bool:
     """Return whether :func:`claim` would find anything, or :func:`expire` has to be called first."""
     ended = select(MessageRow.id).where(_ended(now), MessageRow.destination == destination)
-    return session.scalar(_ready(destination, now)) is not None or session.scalar(ended.limit(1)) is not None
+    return session.scalar(_ready(destination, now, only)) is not None or session.scalar(ended.limit(1)) is not None
 
 
-def claim(session: Session, worker: str, destination: str, now: str, until: str) -> tuple[Message, bytes] | None:
+def claim(
+    session: Session, worker: str, destination: str, now: str, until: str, *, only: Collection[int] | None = None
+) -> tuple[Message, bytes] | None:
     """Take the message that has waited longest for a destination, with its bytes; None when none is due."""
     _take_turn(session)
-    found = session.scalar(_ready(destination, now))
+    found = session.scalar(_ready(destination, now, only))
     if found is None:
         return None
     lease = {"state": MessageState.SENDING, "worker": worker, "lease_until": until}
@@ -84,10 +86,12 @@ def claim(session: Session, worker: str, destination: str, now: str, until: str)
     return messages(session, MessageRow.id == found)[0], session.scalars(content).one()
 
 
-def _ready(destination: str, now: str) -> Select[int]:
+def _ready(destination: str, now: str, only: Collection[int] | None) -> Select[int]:
     earlier = aliased(MessageRow)
     due = MessageRow.state == MessageState.WAITING, MessageRow.destination == destination, MessageRow.not_before <= now
     ready = select(MessageRow.id).where(*due, ~_other(earlier, earlier.version < MessageRow.version, OPEN))
+    if only is not None:
+        ready = ready.where(MessageRow.id.in_(only))
     return ready.order_by(MessageRow.id).limit(1)
 
 

@@ -38,19 +38,22 @@ class Outbox:
         with self._database.writing() as session:
             return outbox.put(session, new, who or self.who, now)
 
-    def claim_message(self, worker: str, destination: str, *, now: str, lease: float) -> tuple[Message, bytes] | None:
+    def claim_message(
+        self, worker: str, destination: str, *, now: str, lease: float, only: Collection[int] | None = None
+    ) -> tuple[Message, bytes] | None:
         """Take the message that has waited longest for a destination, with the bytes to send; None when none is due.
 
         Args:
             worker: unique to a sender and its start.
             lease: seconds until the message is sent by others, if nothing becomes of it.
+            only: ids of messages to choose from; None for all.
         """
         with self._database.reading() as session:
-            if not outbox.is_due(session, destination, now):
+            if not outbox.is_due(session, destination, now, only):
                 return None
         with self._database.writing() as session:
             outbox.expire(session, now)
-            return outbox.claim(session, worker, destination, now, later(now, lease))
+            return outbox.claim(session, worker, destination, now, later(now, lease), only=only)
 
     def message_delivered(self, claimed: Message, acknowledgement: Mapping[str, Any], *, now: str) -> bool:
         """Keep what the receiver answered, put the delivery on record and forget the bytes; all or nothing.
