@@ -149,14 +149,20 @@ def worker_of(queue, drafter, **options):
 def work_and_crash(settings, options, name, pipe):
     """Stands for :func:`radrag.batch.process.work`: ends the process over files called "poison"."""
 
+    stop = threading.Event()
+    threading.Thread(target=lambda: (pipe.recv(), stop.set()), daemon=True).start()
+    ray_work_and_crash(settings, options, name, tell=pipe.send, stop=stop)
+
+
+def ray_work_and_crash(settings, options, name, *, tell, stop):
+    """Stands for :func:`radrag.batch.process.draft_jobs`: ends the process over files called "poison"."""
+
     def act(name):
         if "poison" in name:
             os._exit(7)
 
-    stop = threading.Event()
-    threading.Thread(target=lambda: (pipe.recv(), stop.set()), daemon=True).start()
     queue = queue_of(settings.workspace)
-    Worker(name, queue.store, Drafts(act), versions="v1", salt="salt", options=options, tell=pipe.send).run(stop)
+    Worker(name, queue.store, Drafts(act), versions="v1", salt="salt", options=options, tell=tell).run(stop)
 
 
 def break_at_once(settings, options, name, pipe):

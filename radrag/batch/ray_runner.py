@@ -35,6 +35,10 @@ OBJECT_STORE = 100 * 2**20
 """Bytes of shared memory that a cluster of our own may take. Only events pass through Ray, 10 KB a study; Ray asks for
 75 MiB at least."""
 LISTEN_SECONDS = 5.0  # that an actor waits for something to tell, before it answers that there is nothing
+GIVEN_UP = (
+    "The workers crash over and over. Is this version of radrag, with the same Python, on all machines of the cluster?"
+    " Run there: radrag doctor"
+)
 UNREACHED_SECONDS = 1.0  # before a worker that could not be reached is asked again
 
 
@@ -144,7 +148,7 @@ class RayCrew:
         if not self._members:
             self._leave()
             if self._fault is not None:
-                raise WorkersBroken(self._fault.message or "The workers crash over and over.")
+                raise WorkersBroken(self._fault.message)
         return bool(self._members)
 
     def _connect(self) -> None:
@@ -249,7 +253,7 @@ class RayCrew:
             )
             alive.forget(alive.folder_of(self._settings.workspace), member.name)
         if self._crashes >= MOST_CRASHES * self._count:
-            self._fault = Event("broken", message="The workers crash over and over. Run: radrag doctor")
+            self._fault = Event("broken", message=GIVEN_UP)
             self.stop()
         elif not self._stopping:
             self._add()

@@ -1,5 +1,6 @@
 """kill -9 at any moment of a batch: nothing is lost or there twice, and the drafts are those of a quiet run."""
 
+import importlib.util
 import json
 import os
 import random
@@ -9,8 +10,24 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_support import kill, start_batch, what_was_drafted, write_films
+from batch_support import (
+    kill,
+    queue_of,
+    ray_work_and_crash,
+    start_batch,
+    what_was_drafted,
+    write_film,
+    write_films,
+)
 from small_workspaces import report, small_workspace
+from support import missing
+
+from radrag.batch import ray_runner
+from radrag.batch.local import LocalRun, Plan
+from radrag.batch.values import RayOptions, WorkerOptions
+from radrag.settings import load_settings
+from radrag.store.job_values import JobState
+from radrag.workspace import Workspace
 
 STUDIES = 40
 KILLS = 5
@@ -23,8 +40,8 @@ def films(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def workspaces(tmp_path_factory):
-    """Two workspaces with the same few reports."""
-    folders = [tmp_path_factory.mktemp("workspace") for _ in range(2)]
+    """Three workspaces with the same few reports."""
+    folders = [tmp_path_factory.mktemp("workspace") for _ in range(3)]
     findings = ("Left pleural effusion.", "Heart size is normal.", "No pneumothorax.", "Large right mass.")
     for folder in folders:
         cases = [
@@ -131,3 +148,62 @@ def test_workers_whose_command_was_killed_give_their_studies_back_and_end(quiet,
     with sqlite3.connect(workspaces[0] / "radrag.sqlite") as database:
         left = database.execute("SELECT DISTINCT state, crashes FROM jobs").fetchall()
     assert set(left) == {("done", 0), ("waiting", 0)}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A Ray cluster of this machine, and the folder of its logs."""
+    if importlib.util.find_spec("ray") is None:
+        missing("ray, of the extra radrag[cluster]")
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # its workers import what stands for a drafter
+        quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+        ray.init(address="local", num_cpus=2, object_store_memory=80 * 2**20, **quiet)
+        yield Path(ray._private.worker._global_node.get_session_dir_path())
+        ray.shutdown()
+
+
+@pytest.mark.timeout(300)
+def test_a_ray_worker_that_is_killed_loses_and_doubles_nothing(quiet, workspaces, films, cluster, tmp_path):
+    workspace = Workspace(load_settings(workspace=workspaces[2]))
+    seen = []
+
+    def tell(event):
+        seen.append(event.kind)
+        if event.kind == "drafted" and seen.count("drafted") == 5:
+            os.kill(int(event.worker.split("-")[-2]), signal.SIGKILL)
+
+    lines = tmp_path / "b.jsonl"
+    status = LocalRun(workspace, Plan("b", [films], workers=1, ray=RayOptions(), out=lines), tell=tell).run()
+    assert seen.count("crashed") == 1
+    assert (status.counts[JobState.DONE], status.total) == (STUDIES, STUDIES)
+    assert what_was_drafted(lines) == quiet
+    assert workspace.store.count_drafts() == STUDIES
+    workspace.store.close()
+
+    logs = [path for path in cluster.rglob("*") if path.is_file() and path.stat().st_size]
+    assert logs, "there is nothing to look at"
+    secrets = [b"Doe", b"patient 7", b"00007.dcm", next(iter(quiet)).encode()]
+    assert [(path.name, secret) for path in logs for secret in secrets if secret in path.read_bytes()] == []
+
+
+@pytest.mark.timeout(120)
+def test_a_study_that_crashes_its_ray_worker_is_parked_after_two_tries(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_runner, "draft_jobs", ray_work_and_crash)
+    queue = queue_of(tmp_path)
+    write_film(tmp_path / "films" / "poison.dcm", 99)
+    queue.submit([write_films(tmp_path / "films", 3)], batch="b")
+    seen = []
+    options, settings = WorkerOptions(poll=0.02), queue._workspace.settings
+    crew = ray_runner.RayCrew(settings, queue.store, RayOptions(), workers=1, options=options, tell=seen.append)
+    crew.start()
+    while crew.watch(1.0):
+        pass
+    counts = {state: count for state, count in queue.status("b").counts.items() if count}
+    assert counts == {JobState.DONE: 3, JobState.PARKED: 1}
+    (poison,) = queue.store.iter_jobs("b", [JobState.PARKED])
+    assert (poison.error_code, poison.crashes) == ("worker_lost", 2)
+    assert [event.kind for event in seen].count("crashed") == 2

@@ -1,0 +1,62 @@
+"""What a worker in a Ray actor tells is heard whole and in order, and its faults say nothing of patients."""
+
+import pytest
+
+from radrag.batch import ray_worker
+from radrag.batch.ray_runner import RayCrew
+from radrag.batch.ray_worker import MOST_EVENTS, RayWorker
+from radrag.batch.values import Event, RayOptions, WorkerOptions
+from radrag.errors import StoreError, UsageError
+from radrag.settings import load_settings
+
+
+@pytest.fixture
+def listened(tmp_path, monkeypatch):
+    """Run some work in a RayWorker of this process; return its name and all that it told."""
+    monkeypatch.setattr(ray_worker, "_be_silent", lambda: None)
+
+    def run(work):
+        worker = RayWorker()
+        name = worker.begin(load_settings(workspace=tmp_path), WorkerOptions(), work)
+        heard, over = [], False
+        while not over:
+            events, over = worker.listen(1.0)
+            assert len(events) <= MOST_EVENTS
+            heard += events
+        assert worker.listen(1.0) == ([], True)  # an answer may be lost on the way: the next one says so again
+        return name, heard
+
+    return run
+
+
+def test_all_events_arrive_in_order_and_the_last_one_says_that_it_ended(listened):
+    def work(settings, options, name, *, tell, stop):
+        for number in range(3 * MOST_EVENTS):
+            tell(Event("drafted", name, number))
+
+    name, heard = listened(work)
+    assert [event.job for event in heard[:-1]] == list(range(3 * MOST_EVENTS))
+    assert heard[-1] == Event("ended", name)
+
+
+def test_a_worker_that_cannot_go_on_says_why(listened):
+    def work(settings, options, name, *, tell, stop):
+        raise StoreError("The database is away.", hint="Start it.")
+
+    name, heard = listened(work)
+    assert heard == [Event("broken", name, code="store", message="The database is away. Start it.")]
+
+
+def test_the_text_of_an_unforeseen_error_stays_where_it_is(listened):
+    def work(settings, options, name, *, tell, stop):
+        raise ValueError("Doe^Jane")
+
+    _, (event,) = listened(work)
+    assert event.kind == "broken"
+    assert "ValueError" in event.message
+    assert "Doe" not in repr(event)
+
+
+def test_a_share_of_a_gpu_is_refused_when_nothing_would_use_it(tmp_path):
+    with pytest.raises(UsageError, match="RADRAG_DEVICE=cuda"):
+        RayCrew(load_settings(workspace=tmp_path), None, RayOptions(gpus=0.25))
