@@ -9,6 +9,7 @@ from radrag.cli.audit_hubs import hubs
 from radrag.cli.audit_leakage import leakage
 from radrag.cli.audit_provenance import provenance
 from radrag.cli.audit_readers import readers
+from radrag.cli.audit_report import report
 
 
 @click.group()
@@ -17,6 +18,7 @@ def command() -> None:
 
 
 command.add_command(chain)
+command.add_command(report)
 command.add_command(readers)
 command.add_command(leakage)
 command.add_command(hubs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from radrag.settings import Settings
 if TYPE_CHECKING:
     from radrag.audit.hubs import HubScores
     from radrag.corpus.catalogue import Catalogue
+    from radrag.evaluation.queries import EvaluationQuery
     from radrag.workspace import Workspace
 
 
@@ -38,27 +40,33 @@ def hubs(
 
     Cases with the same text count as one, as in a search. A query that failed counts as one without results.
     """
-    from radrag.audit.hubs import hub_scores
     from radrag.cli.eval_retrieval import manifest_queries
     from radrag.evaluation.manifest import read_query_manifest
     from radrag.workspace import Workspace
 
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
-    cases = workspace.snapshot.cases
-    queries = manifest_queries(workspace, read_query_manifest(path, split=split), cases)
-    rankings = []
-    with progress("Searching", len(queries)) as advance:
-        for query in queries:
-            hits = workspace.retriever.search(query.search, depth) if query.search else ()
-            rankings.append([cases[hit.case_id].twin for hit in hits])
-            advance(1)
-    scores = hub_scores(rankings, _distinct(cases), depth=depth, labels=_labels(cases), seed=settings.seed)
+    queries = manifest_queries(workspace, read_query_manifest(path, split=split), workspace.snapshot.cases)
+    scores = counted(workspace, queries, depth)
     failed = sum(bool(query.failure) for query in queries)
     if as_json:
         emit(scores.as_dict() | {"index": workspace.snapshot.manifest.index_id, "failed": failed} | _about(workspace))
     else:
         click.echo(hubs_report(scores))
     return 1 if failed else 0
+
+
+def counted(workspace: Workspace, queries: Sequence[EvaluationQuery], depth: int) -> HubScores:
+    """Search all queries, with a progress bar, and count what is found."""
+    from radrag.audit.hubs import hub_scores
+
+    cases = workspace.snapshot.cases
+    rankings = []
+    with progress("Searching", len(queries)) as advance:
+        for query in queries:
+            hits = workspace.retriever.search(query.search, depth) if query.search else ()
+            rankings.append([cases[hit.case_id].twin for hit in hits])
+            advance(1)
+    return hub_scores(rankings, _distinct(cases), depth=depth, labels=_labels(cases), seed=workspace.settings.seed)
 
 
 def _about(workspace: Workspace) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,6 @@ def leakage(
     --out writes leaks.csv, the cases to leave out, and the manifest without the queries that leak, to score again. The
     exit code is 1 when anything leaks.
     """
-    from radrag.audit.leakage import AuditedCase, find_leaks
     from radrag.evaluation.manifest import read_query_manifest
     from radrag.workspace import Workspace
 
@@ -55,15 +54,11 @@ def leakage(
     catalogue = workspace.snapshot.cases
     manifest = read_query_manifest(path, split=split) if path else None
     if manifest is not None:
-        queries, refused = _of_manifest(workspace, manifest, collection or "")
+        queries, refused = of_manifest(workspace, manifest, collection or "")
     else:
         queries, refused = _of_references(references or Path(), split, list(catalogue)), {}
     say_refused(list(refused.values()))
-    texts = _texts(workspace, set(catalogue))
-    cases = [AuditedCase(name, case.patient_key, texts.get(name, ())) for name, case in catalogue.items()]
-    with progress("Comparing", len(queries)) as advance:
-        report = find_leaks(queries, cases, workspace.store.iter_images())
-        advance(len(queries))
+    report = compared(workspace, queries)
     if as_json:
         emit(report.as_dict() | {"index": workspace.snapshot.manifest.index_id, "refused_images": len(refused)})
     else:
@@ -73,7 +68,20 @@ def leakage(
     return 1 if report.leaving_out[0] else 0
 
 
-def _of_manifest(
+def compared(workspace: Workspace, queries: Sequence[AuditedQuery]) -> LeakageReport:
+    """Compare queries with the current index."""
+    from radrag.audit.leakage import AuditedCase, find_leaks
+
+    catalogue = workspace.snapshot.cases
+    texts = _texts(workspace, set(catalogue))
+    cases = [AuditedCase(name, case.patient_key, texts.get(name, ())) for name, case in catalogue.items()]
+    with progress("Comparing", len(queries)) as advance:
+        report = find_leaks(queries, cases, workspace.store.iter_images())
+        advance(len(queries))
+    return report
+
+
+def of_manifest(
     workspace: Workspace, manifest: QueryManifest, collection: str
 ) -> tuple[list[AuditedQuery], dict[int, StudyRefused]]:
     """Return the rows with the hashes of their images; an image that cannot be read is compared by nothing."""
