@@ -8,7 +8,7 @@ import socketserver
 import threading
 from email.message import Message as Mail
 
-from export_support import SALT, draft, study
+from export_support import SALT, SENTENCES, draft, study
 from review_support import event
 
 from radrag.exchange.destinations import read_destinations
@@ -39,14 +39,14 @@ def a_destination(**table):
     return read_destinations({"there": table}, {})["there"]
 
 
-def workspace_of(folder, destinations=None, *, signed=True, images=True):
+def workspace_of(folder, destinations=None, *, signed=True, images=True, sentences=SENTENCES):
     """A workspace with one draft, signed or not, of images that lie beside it."""
     root = folder / "workspace"
     root.mkdir(exist_ok=True)
     made = Workspace(load_settings(workspace=root, patient_salt=SALT, destinations=destinations or {}))
     files = folder / "images"
     files.mkdir(exist_ok=True)
-    one = draft(study(files if images else None))
+    one = draft(study(files if images else None), sentences)
     made.store.save_draft(one)
     if signed:
         sign(made.store, one)
@@ -61,11 +61,9 @@ def sign(store, one):
     return _act(store, one, review, Act.SIGN, attestation=ATTESTATION, name="Dr. Ada Adams")
 
 
-def correct(store, one, review, text):
-    """Sign a correction of the findings."""
-    return _act(
-        store, one, review, Act.CORRECT, attestation=ATTESTATION, name="Dr. Ada Adams", text=text, why="Side was wrong."
-    )
+def add_to(store, one, review):
+    """Sign an addendum."""
+    return _act(store, one, review, Act.ADDENDUM, attestation=ATTESTATION, name="Dr. Ada Adams", text="Discussed.")
 
 
 def _act(store, one, review, kind, **payload):

@@ -36,6 +36,7 @@ COMMANDS = {
     "listen": "Receive chest radiographs by DICOM, or from a folder, and put them into the queue.",
     "pull": "Fetch chest radiographs from a DICOMweb server and put them into the queue.",
     "export": "Write a report as text, PDF, DICOM SR, FHIR or HL7.",
+    "send": "Send signed reports to PACS, FHIR servers, HL7 receivers and folders.",
     "doctor": "Show what is installed, reachable or broken, and how to mend it.",
 }
 """Command → its line in the overview; the module is ``radrag.cli.<command>``, or ``evaluate`` for ``eval``."""
