@@ -96,6 +96,8 @@ def _bars(axes: Axes, plot: Plot, names: Sequence[str], *, lying: bool) -> None:
         axes.set(xlabel=plot.y_label)
     else:
         axes.set_xticks(range(len(names)), names)
+        if plot.kind == PlotKind.HISTOGRAM:
+            axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
 
 
