@@ -30,6 +30,7 @@ COMMANDS = {
     "search": "Find cases like an image, a text, or both.",
     "models": "List, show, pull and verify models.",
     "eval": "Score parts of radrag against references and trivial baselines.",
+    "train": "Train the models that come with radrag, on public data.",
     "audit": "Check the record, and look for leaks and hubs between queries and an index.",
     "review": "Open the review screen in a browser.",
     "users": "Say who may open the review screen, and what they may do.",
@@ -37,6 +38,7 @@ COMMANDS = {
     "pull": "Fetch chest radiographs from a DICOMweb server and put them into the queue.",
     "export": "Write a report as text, PDF, DICOM SR, FHIR or HL7.",
     "send": "Send signed reports to PACS, FHIR servers, HL7 receivers and folders.",
+    "deidentify": "Write copies of DICOM images that do not say whose they are.",
     "doctor": "Show what is installed, reachable or broken, and how to mend it.",
 }
 """Command → its line in the overview; the module is ``radrag.cli.<command>``, or ``evaluate`` for ``eval``."""

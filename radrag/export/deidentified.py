@@ -1,0 +1,222 @@
+"""Radiographs and a report for a teaching file: nothing of the patient in the header, the text, or the files' names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
+
+from radrag.dicom.basic_profile import Dates, Pseudonyms, without_identity
+from radrag.dicom.boundary import DECODER_ERRORS, refusing, silence
+from radrag.dicom.burned_in import Box, Detector, blanked, border, find_text
+from radrag.dicom.decode import Stored, read_stored
+from radrag.dicom.deidentify import safe_name
+from radrag.dicom.header import PIXEL_DATA, read_header, text
+from radrag.dicom.kept_attributes import TABLES
+from radrag.dicom.quality import check_header
+from radrag.disk import replacing
+from radrag.errors import RadragError, RefusalCode
+from radrag.reports.identifiers import without_identifiers
+from radrag.reports.sections import parse_sections
+from radrag.reports.sentences import split_sentences
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+IMAGES = {  # PS3.4 B.5
+    "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
+    "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
+    "1.2.840.10008.5.1.4.1.1.1.1.1",  # Digital X-Ray, for processing
+    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture
+}
+_PDF, _REPORTS = "1.2.840.10008.5.1.4.1.1.104.", "1.2.840.10008.5.1.4.1.1.88."
+_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless}
+_NAMING = {"PN", "LO", "SH", "ST", "LT", "UT", "UC"}
+_WORD = re.compile(r"[^\W_]{3,}")
+_NAMES = re.compile(r"(?:Name|Physician\w*|ID|IDs|Number|Address|Institution\w*|Operators\w*|Station\w*)$")
+
+
+class NotCleanable(RadragError):
+    """A file that would carry a patient's name whatever is done to its header."""
+
+    code = "not_cleanable"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to de-identify.
+
+    Attributes:
+        detect: finds text in pixels, which is then blanked; None to leave the pixels.
+        blank: boxes that are blanked in every image.
+        edges: percent of each side that is blanked from every edge.
+        keep_burned_in: take images too whose header says that text is burned in, when pixels are not cleaned.
+    """
+
+    pseudonyms: Pseudonyms
+    dates: Dates = Dates.REMOVE
+    detect: Detector | None = None
+    blank: tuple[Box, ...] = ()
+    edges: float = 0.0
+    keep_burned_in: bool = False
+
+    @property
+    def cleans(self) -> bool:
+        """Whether pixels are looked at or blanked."""
+        return self.detect is not None or bool(self.blank) or self.edges > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A file that was written.
+
+    Attributes:
+        study: the study's new name, as the folder has it.
+        blanked: how many regions of the image were blanked.
+        words: what names the patient and the others in the old header, in lower case: not to stand in a report. Not
+            in the ``repr``.
+    """
+
+    path: Path
+    study: str
+    blanked: int
+    words: frozenset[str] = field(repr=False, default=frozenset())
+
+
+def deidentify_image(path: Path, folder: Path, options: Options) -> Cleaned:
+    """Write a de-identified copy of a DICOM image.
+
+    The pixels are decoded and written anew without compression: compressed streams have room for comments.
+
+    Args:
+        folder: gets a folder a study, named like the files by new UIDs.
+
+    Raises:
+        StudyRefused: no chest radiograph that can be read.
+        NotCleanable: not an image, or text is burned in and ``options`` neither clean nor keep it.
+    """
+    with silence, refusing(path, RefusalCode.BAD_HEADER, "the header cannot be read"):
+        header = read_header(path)
+        _require_image(text(header.dataset, "SOPClassUID"))
+        check_header(header, str(path))
+        whole = dcmread(path, stop_before_pixels=True, force=True)
+        _require_clean_pixels(whole, options)
+        _require_order(whole, header.transfer_syntax)
+        words = _naming_words(whole)
+    with silence, refusing(path, RefusalCode.UNDECODABLE, "the pixels cannot be decoded"):
+        _, stored = read_stored(path, header)
+    boxes = [*options.blank, *border(stored.values.shape, options.edges)]
+    if options.detect is not None:
+        boxes += find_text(stored.values, options.detect)
+    new = without_identity(whole, options.pseudonyms, dates=options.dates, cleaned=options.cleans)
+    _put_pixels(new, Stored(_cleaned(stored, boxes), stored.bits, stored.signed, stored.grey))
+    if header.transfer_syntax in _LOSSY:
+        new.LossyImageCompression = "01"
+    study = safe_name(new.StudyInstanceUID)
+    place = folder / study / f"image-{hashlib.sha256(new.SOPInstanceUID.encode()).hexdigest()[:16]}.dcm"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(place) as part:
+        new.save_as(part, enforce_file_format=True)
+    return Cleaned(place, study, len(boxes), words)
+
+
+def deidentify_report(report: str, words: frozenset[str]) -> tuple[str, int]:
+    """Return a report without the sentences that seem to name somebody, and how many those were.
+
+    Args:
+        words: of the image's header, which a sentence must not hold.
+    """
+    kept: list[str] = []
+    left_out = 0
+    for name, body in parse_sections(report).items():
+        sentences = [body[start:end] for start, end in split_sentences(body)]
+        clean = [one for one in sentences if without_identifiers(one) and not words & set(_words(one))]
+        left_out += len(sentences) - len(clean)
+        if clean:
+            kept.append(f"{name.upper()}: {' '.join(' '.join(one.split()) for one in clean)}")
+    return "\n\n".join(kept) + "\n" if kept else "", left_out
+
+
+def _require_image(sop_class: str) -> None:
+    if sop_class in IMAGES:
+        return
+    kind = "an encapsulated document" if sop_class.startswith(_PDF) else "no radiograph"
+    kind = "a structured report" if sop_class.startswith(_REPORTS) else kind
+    hint = "Leave it out; the words of a report can be given as text: --report."
+    raise NotCleanable(f"The file is {kind}: what it says cannot be cleaned with certainty.", hint=hint)
+
+
+def _require_clean_pixels(dataset: Dataset, options: Options) -> None:
+    if text(dataset, "BurnedInAnnotation").upper() == "YES" and not (options.cleans or options.keep_burned_in):
+        hint = "Give --clean-pixels, or --keep-burned-in if you have looked at it."
+        raise NotCleanable("The header says that text is burned into the pixels.", hint=hint)
+
+
+def _require_order(dataset: Dataset, syntax: str) -> None:
+    if syntax == ExplicitVRBigEndian and any(keyword in dataset for keyword in TABLES):
+        hint = "Convert it to Explicit VR Little Endian first."
+        raise NotCleanable("Lookup tables in the retired big-endian order are not copied.", hint=hint)
+
+
+def _cleaned(stored: Stored, boxes: list[Box]) -> npt.NDArray[Any]:
+    """Return stored values, signed ones as such, with boxes blanked."""
+    values = stored.values
+    if stored.signed:  # extend the sign to the whole word
+        spare = values.dtype.itemsize * 8 - stored.bits
+        values = np.right_shift((values << spare).view(f"i{values.dtype.itemsize}"), spare)
+    return blanked(values, boxes) if boxes else values
+
+
+def _put_pixels(new: Dataset, stored: Stored) -> None:
+    values = stored.values
+    new.SamplesPerPixel, (new.Rows, new.Columns) = 1, values.shape
+    if "PlanarConfiguration" in new:
+        del new.PlanarConfiguration
+    if stored.grey or "PhotometricInterpretation" not in new:
+        new.PhotometricInterpretation = "MONOCHROME2"
+    new.BitsAllocated, new.BitsStored, new.HighBit = values.dtype.itemsize * 8, stored.bits, stored.bits - 1
+    new.PixelRepresentation = int(stored.signed)
+    data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    new.add_new(PIXEL_DATA, "OB" if new.BitsAllocated == 8 else "OW", data + b"\0" * (len(data) % 2))
+
+
+def _naming_words(dataset: Dataset) -> frozenset[str]:
+    """Return the words of a header's names, ids and addresses, also of those within sequences and private ones."""
+    found: set[str] = set()
+    for element in _elements(dataset):
+        private = element.tag.is_private
+        if element.VR == "PN" or (element.VR in _NAMING and (private or _NAMES.search(element.keyword))):
+            found.update(_words(str(element.value)))
+    return frozenset(found) - _COMMON
+
+
+def _elements(dataset: Dataset) -> Iterator[Any]:
+    for tag in list(dataset.keys()):
+        try:
+            element = dataset[tag]
+        except DECODER_ERRORS:  # unreadable, and so not kept either
+            continue
+        if element.VR == "SQ":
+            for item in element.value:
+                yield from _elements(item)
+        else:
+            yield element
+
+
+def _words(sentence: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(sentence)]
+
+
+_COMMON = frozenset(
+    "the and for left right chest lung lungs heart view lateral frontal normal film exam number ward radiology "  # noqa: SIM905
+    "department hospital clinic center centre thorax medical systems".split()
+)
+"""Words that stand in names of places and devices, and in every report."""
