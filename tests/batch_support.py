@@ -131,7 +131,7 @@ def queue_of(folder, versions="v1"):
     return FixedQueue(Workspace(load_settings(workspace=folder)))
 
 
-def worker_of(queue, drafter, **options):
+def worker_of(queue, drafter, scratch=None, **options):
     """Return a worker of a queue, and the list that its events go to."""
     events = []
     made = Worker(
@@ -140,6 +140,7 @@ def worker_of(queue, drafter, **options):
         drafter,
         versions=queue.versions,
         salt="salt",
+        scratch=scratch,
         options=WorkerOptions(**{"poll": 0.01} | options),
         tell=events.append,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -54,7 +55,13 @@ def ended(folder: Path) -> list[str]:
     return found
 
 
+def scratch_of(folder: Path, worker: str) -> Path:
+    """Return the folder for a worker's copies of files that lie in a store; it goes with the worker."""
+    return folder / f"{worker}.files"
+
+
 def forget(folder: Path, worker: str) -> None:
-    """Remove the file of a worker that has ended."""
+    """Remove the file of a worker that has ended, and what it had copied."""
+    shutil.rmtree(scratch_of(folder, worker), ignore_errors=True)
     with contextlib.suppress(OSError):
         (folder / f"{worker}{SUFFIX}").unlink()

@@ -37,7 +37,7 @@ class Plan:
     """
 
     batch: str
-    paths: Sequence[Path] = ()
+    paths: Sequence[Path | str] = ()
     workers: int = 0
     ray: RayOptions | None = None
     out: Path | None = None

@@ -74,17 +74,26 @@ def draft_jobs(
     from radrag.workspace import Workspace
 
     workspace = Workspace(settings)
-    lock = alive.announce(alive.folder_of(settings.workspace), name)
+    folder = alive.folder_of(settings.workspace)
+    lock = alive.announce(folder, name)
     with workspace.store as store:
         drafter = workspace.drafter
         versions = versions_of(workspace)
         remote = workspace.generator.card.remote
         tell(Event("ready", name, code=versions))
         Worker(
-            name, store, drafter, versions=versions, salt=settings.salt(), remote=remote, options=options, tell=tell
+            name,
+            store,
+            drafter,
+            versions=versions,
+            salt=settings.salt(),
+            remote=remote,
+            scratch=alive.scratch_of(folder, name),
+            options=options,
+            tell=tell,
         ).run(stop)
     if lock >= 0:
-        alive.forget(alive.folder_of(settings.workspace), name)
+        alive.forget(folder, name)
         os.close(lock)
 
 

@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from radrag.batch.submission import MANIFESTS, jobs_of, read_manifest
+from radrag.batch.remote import is_url
+from radrag.batch.remote_submission import headers_of, remote_jobs
+from radrag.batch.submission import MANIFESTS, jobs_of, known_files, read_manifest
 from radrag.batch.values import Submission, inbox_of
 from radrag.batch.versions import versions_of
 from radrag.dicom.views import view_in_name
@@ -43,7 +45,7 @@ class Queue:
 
     def submit(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[Path | str],
         *,
         batch: str,
         priority: int = PRIORITY,
@@ -57,7 +59,8 @@ class Queue:
         batch waits for of other parts (before an index was built anew, say) is let go.
 
         Args:
-            paths: DICOM, PNG, JPEG; folders of them; and manifests (:func:`radrag.batch.submission.read_manifest`).
+            paths: DICOM, PNG, JPEG; folders of them; manifests (:func:`radrag.batch.submission.read_manifest`); and
+                addresses of files and folders in a store (:func:`radrag.batch.remote.is_url`).
             priority: lower comes first.
             indication: the requester's free text, given to every study that a manifest says nothing of.
             limit: studies and refused files that are submitted, the first ones found; None for all.
@@ -66,32 +69,23 @@ class Queue:
         Raises:
             UsageError: the batch has no name, or a manifest cannot be read.
             StoreError: the database cannot be reached.
+            StorageError: a store cannot be listed.
         """
         if not batch.strip():
             raise UsageError("A batch needs a name.")
         refused = studies = 0
-        groups: dict[str, list[Path]] = {}
+        groups: dict[str, list[Path | str]] = {}
         for path in paths:
-            manifest = path.is_file() and path.suffix.lower() in MANIFESTS
-            for about, named in (read_manifest(path) if manifest else {"": [path]}).items():
+            manifest = isinstance(path, Path) and path.is_file() and path.suffix.lower() in MANIFESTS
+            for about, named in (read_manifest(Path(path)) if manifest else {"": [path]}).items():
                 groups.setdefault(about or indication, []).extend(named)
-        known = {path: (size, changed, digest) for path, size, changed, digest in self._seen(batch)}
         versions = self.versions
         dropped = self.store.cancel_batch(batch, now=self.store.now(), but=versions)
 
         def counted() -> Iterator[NewJob]:
             nonlocal refused, studies
             found = chain.from_iterable(
-                jobs_of(
-                    group,
-                    batch=batch,
-                    versions=versions,
-                    salt=self._workspace.settings.salt(),
-                    indication=about,
-                    known=known,
-                    progress=progress,
-                )
-                for about, group in groups.items()
+                self._jobs_of(group, batch, versions, about, progress) for about, group in groups.items()
             )
             for job in islice(found, limit):
                 refused, studies = refused + bool(job.refused), studies + (not job.refused)
@@ -121,9 +115,23 @@ class Queue:
         """Return how far a batch is."""
         return self.store.batch_status(batch)
 
-    def _seen(self, batch: str) -> Iterator[tuple[str, int, int, str]]:
-        """Yield what is known of files that the batch asked for before."""
-        for job in self.store.iter_jobs(batch):
-            for file in job.source["files"]:
-                if len(file) == 4:
-                    yield tuple(file)
+    def _jobs_of(
+        self,
+        group: Sequence[Path | str],
+        batch: str,
+        versions: str,
+        indication: str,
+        progress: Callable[[Path], None] | None,
+    ) -> Iterator[NewJob]:
+        """Yield the jobs of files and of addresses; what the batch asked for before is not read again."""
+        how: dict[str, Any] = {
+            "batch": batch,
+            "versions": versions,
+            "salt": self._workspace.settings.salt(),
+            "indication": indication,
+            "progress": progress,
+        }
+        if paths := [Path(one) for one in group if not is_url(str(one))]:
+            yield from jobs_of(paths, known=known_files(self.store.iter_jobs(batch)), **how)
+        if urls := [str(one) for one in group if is_url(str(one))]:
+            yield from remote_jobs(urls, known=headers_of(self.store.iter_jobs(batch)), **how)

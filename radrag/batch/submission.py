@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import csv
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from radrag.batch.remote import is_url
 from radrag.dicom.read import StudyFiles, find_studies
 from radrag.dicom.views import view_in_name
 from radrag.disk import sha256_of
 from radrag.errors import RefusalCode, StudyRefused, UsageError
 from radrag.store.canonical import sha256
-from radrag.store.job_values import NewJob
+from radrag.store.job_values import Job, NewJob
 
 MANIFESTS = (".txt", ".csv")
 Known = Mapping[str, tuple[int, int, str]]
 """Path → size, time of change in nanoseconds, SHA-256, as they were when the file was submitted before."""
 
 
-def read_manifest(path: Path) -> dict[str, list[Path]]:
-    """Return indication → files and folders of a manifest; paths in it are relative to its folder.
+def read_manifest(path: Path) -> dict[str, list[Path | str]]:
+    """Return indication → files, folders and addresses of a manifest; paths in it are relative to its folder.
 
     Args:
         path: a ``.txt`` file of one path a line, or a ``.csv`` file with a column ``path`` and, if you like,
@@ -36,15 +37,25 @@ def read_manifest(path: Path) -> dict[str, list[Path]]:
         raise UsageError(f"The manifest {path} cannot be read: {type(error).__name__}.") from None
     if path.suffix.lower() == ".txt":
         lines = [line.strip() for line in text.splitlines()]
-        return {"": [path.parent / line for line in lines if line and not line.startswith("#")]}
+        return {"": [_named(path.parent, line) for line in lines if line and not line.startswith("#")]}
     rows = csv.DictReader(text.splitlines())
     if "path" not in (rows.fieldnames or ()):
         raise UsageError(f"The manifest {path} has no column 'path'.", hint="Its first line names the columns.")
-    found: dict[str, list[Path]] = {}
+    found: dict[str, list[Path | str]] = {}
     for row in rows:
         if row["path"]:
-            found.setdefault((row.get("indication") or "").strip(), []).append(path.parent / row["path"])
+            found.setdefault((row.get("indication") or "").strip(), []).append(_named(path.parent, row["path"]))
     return found
+
+
+def _named(folder: Path, name: str) -> Path | str:
+    return name if is_url(name) else folder / name
+
+
+def known_files(jobs: Iterable[Job]) -> dict[str, tuple[int, int, str]]:
+    """Return what is known of files that some jobs asked for before."""
+    files = (file for job in jobs for file in job.source["files"])
+    return {path: (size, changed, digest) for path, size, changed, digest in (file for file in files if len(file) == 4)}
 
 
 def jobs_of(
@@ -69,31 +80,47 @@ def jobs_of(
         [path.absolute() for path in paths], salt=salt, indication=indication, progress=progress
     )
     for refusal in refusals:
-        yield _refused(batch, versions, refusal)
+        yield refused_job(batch, versions, refusal)
     while studies:
         yield _job(batch, versions, studies.pop(0), known or {})
 
 
 def paths_of(source: Mapping[str, Any]) -> list[Path]:
-    """Return the files of a job."""
-    return [Path(path) for path, *_ in source["files"]]
+    """Return the files of a job that lie on this machine."""
+    return [Path(path) for path, *_ in source["files"] if not is_url(path)]
+
+
+def addresses_of(source: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of a job's files that lie in a store."""
+    return [path for path, *_ in source["files"] if is_url(path)]
 
 
 def _job(batch: str, versions: str, study: StudyFiles, known: Known) -> NewJob:
-    files: dict[str, list[Any]] = {}  # by content: copies of a file are one
+    files: list[list[Any]] = []
     for path in study.paths:
         try:
             digest, seen = _digest(path, known)
         except OSError as error:
             message = f"the file cannot be read: {error.strerror}."
-            return _refused(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(path), message))
-        files.setdefault(digest, [str(path), *seen, digest])
+            return refused_job(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(path), message))
+        files.append([str(path), *seen, digest])
+    return job_of(batch, versions, study.study.patient_key, study.study.indication, files)
+
+
+def job_of(batch: str, versions: str, patient_key: str, indication: str, files: Sequence[Sequence[Any]]) -> NewJob:
+    """Return the job of one study.
+
+    Args:
+        files: path or address, size, time of change (or another mark of it), SHA-256 of each.
+    """
+    by_content: dict[str, list[Any]] = {}  # copies of a file are one
+    for file in files:
+        by_content.setdefault(file[3], list(file))
     # A file's name may tell the projection, and so decide what is drafted.
-    content = sorted((digest, view_in_name(Path(file[0])).value) for digest, file in files.items())
-    indication = study.study.indication
-    key = sha256([versions, study.study.patient_key, indication, content])
-    source = {"files": list(files.values()), "indication": indication}
-    replaced = tuple(_refused_key(batch, str(path)) for path in study.paths)
+    content = sorted((digest, view_in_name(Path(file[0])).value) for digest, file in by_content.items())
+    key = sha256([versions, patient_key, indication, content])
+    source = {"files": list(by_content.values()), "indication": indication}
+    replaced = tuple(_refused_key(batch, file[0]) for file in files)
     return NewJob(key, versions, source, uuid.uuid4().hex, replaces=replaced)
 
 
@@ -104,7 +131,8 @@ def _digest(path: Path, known: Known) -> tuple[str, tuple[int, int]]:
     return (digest if tuple(before) == seen and digest else sha256_of(path)), seen
 
 
-def _refused(batch: str, versions: str, refusal: StudyRefused) -> NewJob:
+def refused_job(batch: str, versions: str, refusal: StudyRefused) -> NewJob:
+    """Return the job of a file that cannot be drafted, kept for the report."""
     source = {"files": [[refusal.path]], "indication": ""}
     reason = f"{refusal.reason} {refusal.hint}".strip()
     key = _refused_key(batch, refusal.path)

@@ -23,6 +23,8 @@ from radrag.errors import RadragError, StoreError
 from radrag.store.job_values import Claim, JobState, Wanted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from radrag.drafting import Drafter
     from radrag.store.repository import Store
 
@@ -30,6 +32,7 @@ Result = TypeVar("Result")
 
 AHEAD = 4  # studies that wait between stages, so that none runs dry
 LUMP = 3  # jobs that are claimed together, since each claim is a transaction
+FETCHERS = 4  # studies that are copied from a store at the same time
 REMOTE_WRITERS = 4  # answers of a server that are waited for at the same time
 TRIES = 3  # of what the database refused although it answers: two writers may have been in each other's way
 OUTAGE_SECONDS = 5.0  # between looks whether the database is back
@@ -56,6 +59,7 @@ class Worker:
         versions: the parts of ``drafter`` (:func:`radrag.batch.versions.versions_of`).
         salt: secret for patient keys.
         remote: whether the generator is a server, so that several answers can be waited for.
+        scratch: folder for copies of files that lie in a store; None for the system's.
         tell: called with each event, from any thread.
     """
 
@@ -68,6 +72,7 @@ class Worker:
         versions: str,
         salt: str,
         remote: bool = False,
+        scratch: Path | None = None,
         options: WorkerOptions | None = None,
         tell: Callable[[Event], None] = lambda _: None,
     ) -> None:
@@ -76,13 +81,14 @@ class Worker:
         self._versions = versions
         self._options = options or WorkerOptions()
         self._tell = tell
-        stages = Stages(drafter, salt)
+        stages = Stages(drafter, salt, scratch)
         cores, writers = self._options.cores, REMOTE_WRITERS if remote else 1
         self._capacity = cores + 1 + writers + AHEAD
         # No more stages at once than there are cores: threads that wait for Python's lock slow each other down.
         self._turn = threading.Semaphore(cores)
-        self._waits = "write" if remote else ""  # the stage that does not compute, but waits for a server
+        self._waiting = {"fetch", "write"} if remote else {"fetch"}  # stages that do not compute, but wait for a server
         self._stages: tuple[tuple[str, Callable[[Hand], None], ThreadPoolExecutor], ...] = (
+            ("fetch", stages.fetch, ThreadPoolExecutor(FETCHERS, "fetch")),
             ("decode", stages.decode, ThreadPoolExecutor(cores, "decode")),
             ("look", stages.look, ThreadPoolExecutor(1, "look")),
             ("write", stages.write, ThreadPoolExecutor(writers, "write")),
@@ -153,8 +159,8 @@ class Worker:
 
     def _drain(self) -> None:
         """Give back what was not begun, and wait for the rest."""
-        _, _, decoding = self._stages[0]
-        decoding.shutdown(wait=False, cancel_futures=True)
+        _, _, first = self._stages[0]
+        first.shutdown(wait=False, cancel_futures=True)
         with self._changed:
             while self._hands and self._broken is None:
                 self._changed.wait(self._options.poll)
@@ -182,7 +188,7 @@ class Worker:
             return
         started = 0.0
         try:
-            with nullcontext() if name == self._waits else self._turn:
+            with nullcontext() if name in self._waiting else self._turn:
                 started = time.perf_counter()
                 self._waited(lambda: stage(hand))
         except RadragError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radrag.cli.batch_options import BATCH, NAME, changed, cluster_of, drafting, on_ray
+from radrag.cli.batch_options import BATCH, NAME, PathOrAddress, changed, cluster_of, drafting, on_ray
 from radrag.cli.batch_progress import batch_progress, summary
 from radrag.cli.output import JSON_OPTION, emit, say, table
 from radrag.cli.signals import handled_by
@@ -46,8 +46,8 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for BATCH.jsonl.")
+@click.argument("paths", nargs=-1, required=True, type=PathOrAddress())
+@click.option("--out", type=PathOrAddress(), help="Folder for BATCH.jsonl, or an address of one in a store.")
 @click.option("--parquet", is_flag=True, help="Write BATCH.parquet beside it.")
 @BATCH
 @click.option("--priority", default=100, show_default=True, help="Lower comes first.")
@@ -57,24 +57,28 @@ def command() -> None:
 @on_ray
 @JSON_OPTION
 @click.pass_obj
-def run(settings: Settings, /, paths: tuple[Path, ...], **given: Any) -> int:
-    """Draft all studies in PATHS: files, folders, and manifests (.txt of paths; .csv with path and indication).
+def run(settings: Settings, /, paths: tuple[Path | str, ...], **given: Any) -> int:
+    """Draft all studies in PATHS: files, folders, addresses (s3://BUCKET/FOLDER), and manifests of them.
+
+    A manifest is a .txt file of paths, or a .csv file with columns path and, if you like, indication.
 
     A file that cannot be drafted does not stop the others: `radrag batch report` names it. SIGTERM or Ctrl-C lets
     the workers finish what they have begun; a second Ctrl-C ends them at once. The exit code is 1 if anything was
     refused or given up.
     """
     from radrag.batch.local import LocalRun, Plan
+    from radrag.batch.remote import join, put
     from radrag.batch.results import write_parquet
     from radrag.store.job_values import JobState
     from radrag.workspace import Workspace
 
     name = given["batch"] or name_of(paths)
-    folder: Path | None = given["out"]
-    if given["parquet"] and folder is None:
+    out: Path | str | None = given["out"]
+    if given["parquet"] and out is None:
         raise UsageError("--parquet needs --out.")
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
         raise UsageError("The name of a batch is of letters, digits, '-', '_' and '.'.")
+    folder = settings.cache / "results" if isinstance(out, str) else out
     lines = folder / f"{name}.jsonl" if folder else None
     workspace = Workspace(changed(settings, given))
     plan = Plan(
@@ -98,13 +102,18 @@ def run(settings: Settings, /, paths: tuple[Path, ...], **given: Any) -> int:
         made = LocalRun(workspace, plan, tell=tell, show=show)
         with _stopping(made):
             status = made.run()
+    written = [lines] if lines else []
     if lines and given["parquet"]:
-        write_parquet(lines, lines.with_suffix(".parquet"))
+        written.append(lines.with_suffix(".parquet"))
+        write_parquet(lines, written[-1])
+    if isinstance(out, str):
+        for file in written:
+            put(file, join(out, file.name))
     _say_end(made, status)
     if given["as_json"]:
         emit(status_to_dict(status))
     elif lines:
-        click.echo(lines)
+        click.echo(join(out, lines.name) if isinstance(out, str) else lines)
     if made.stopped and status.open:
         return 130
     return 1 if status.counts[JobState.PARKED] or status.counts[JobState.REFUSED] else 0
@@ -191,9 +200,9 @@ def report(settings: Settings, batch: str) -> int:
     return 0
 
 
-def name_of(paths: tuple[Path, ...]) -> str:
+def name_of(paths: tuple[Path | str, ...]) -> str:
     """Return the name of a batch that was given none: the same for the same paths."""
-    named = "\n".join(sorted(str(path.absolute()) for path in paths))
+    named = "\n".join(sorted(path if isinstance(path, str) else str(path.absolute()) for path in paths))
     return f"batch-{hashlib.sha256(named.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.batch.remote import is_url
 from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
 from radrag.errors import UsageError
 
 if TYPE_CHECKING:
     from radrag.batch.values import RayOptions
     from radrag.settings import Settings
+
+
+class PathOrAddress(click.ParamType[Path | str]):
+    """A path, or an address in a store, such as ``s3://bucket/folder``."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:  # noqa: ARG002 - fixed by click
+        """Return an address as it is, anything else as a path."""
+        return value if isinstance(value, str) and is_url(value) else Path(value)
+
 
 GENERATOR = click.option("--generator", type=click.Choice(["compose", "vlm", "endpoint"]), help="See `radrag draft`.")
 MODEL = click.option("--model", metavar="NAME", help="Model of the generator.")

@@ -30,7 +30,7 @@ def test_all_are_drafted_each_once(queue):
     assert states(queue) == {JobState.DONE: 6}
     assert queue.store.count_drafts() == 6
     assert [event.kind for event in events] == ["drafted"] * 6
-    assert all(set(event.seconds) == {"decode", "look", "write", "save"} for event in events)
+    assert all(set(event.seconds) == {"fetch", "decode", "look", "write", "save"} for event in events)
     jobs = {job.id: job for job in queue.store.iter_jobs("b")}
     assert all((jobs[e.job].draft_id, jobs[e.job].trace) == (e.draft_id, e.trace) for e in events)
 
