@@ -19,5 +19,5 @@ except RadragError as error:
 people.watch()
 st.html(cards.who(person.full_name or person.name, person.role, people.LOGOUT))
 st.navigation(
-    [pages.worklist(), pages.review(), pages.timeline(), pages.corpus(), pages.window()], position="top"
+    [pages.worklist(), pages.review(), pages.timeline(), pages.corpus(), pages.audit(), pages.window()], position="top"
 ).run()

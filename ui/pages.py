@@ -31,6 +31,13 @@ def corpus() -> st.Page:
     return st.Page(module.page, title="Corpora", icon=":material/library_books:", url_path="corpora")
 
 
+def audit() -> st.Page:
+    """Return the page that answers for the numbers, with a section named by ``?section=``."""
+    from ui import audit as module
+
+    return st.Page(module.page, title="Audit", icon=":material/fact_check:", url_path="audit")
+
+
 def window() -> st.Page:
     """Return the page that holds nothing but the images of a draft, for a second monitor."""
     from ui import images as module

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from radrag import __version__
 from radrag.audit.document import Made
+from radrag.corpus.snapshot import current_index
 from radrag.disk import sha256_of
 from radrag.errors import BadIndex
+from radrag.index.manifest import read_manifest
 from radrag.store.canonical import sha256, utc_now
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def made_of(workspace: Workspace, command: str, *, manifest: Path | None = None,
 def _index(workspace: Workspace) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return the current index, and the encoders that built it; nothing where there is none."""
     try:
-        found = workspace.snapshot.manifest
+        found = read_manifest(current_index(workspace.settings.indexes))
     except BadIndex:
         return {}, {}, {}
     index = {"id": found.index_id, "sha256": found.sha256, "size": found.rows}

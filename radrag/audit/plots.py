@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import re
+import threading
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radrag.audit.sections import Plot, PlotKind, Series
@@ -39,12 +42,14 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
+_TURN = threading.Lock()  # matplotlib's settings are one for all threads
 FEW = 8
 """Categories up to which bars stand; more lie, so that their names can be read."""
 
 
+@functools.lru_cache(maxsize=64)
 def plot_svg(plot: Plot, name: str) -> str:
-    """Return a plot as an SVG element; the same values give the same bytes.
+    """Return a plot as an SVG element in the page's CSS variables; the same values give the same bytes.
 
     Args:
         name: goes before the ids in it, which must differ from those of other plots of the page.
@@ -61,7 +66,7 @@ def plot_svg(plot: Plot, name: str) -> str:
     lying = plot.kind == PlotKind.BAR and len(names) > FEW
     height = max(2.6, 0.24 * len(names) * max(len(plot.series), 1) ** 0.5 + 0.8) if lying else 3.2
     square = plot.kind == PlotKind.RELIABILITY
-    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+    with _TURN, mpl.rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(4.2 if square else 7.2, 4.0 if square else height), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
@@ -75,6 +80,25 @@ def plot_svg(plot: Plot, name: str) -> str:
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _fitted(out.getvalue(), name, plot.title)
+
+
+def plot_image(plot: Plot, name: str, *, dark: bool) -> str:
+    """Return a plot as an SVG file's text, with the page's colours for dark or light in it.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    svg = plot_svg(plot, name)
+    for variable, (light, night) in colours().items():
+        svg = svg.replace(f"var(--{variable})", night if dark else light)
+    return svg
+
+
+@functools.cache
+def colours() -> dict[str, tuple[str, str]]:
+    """Return the page's CSS variables: name → (colour by day, by night)."""
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    return {name: (day, night) for name, day, night in re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", style)}
 
 
 def _bars(axes: Axes, plot: Plot, names: Sequence[str], *, lying: bool) -> None:
@@ -97,7 +121,9 @@ def _bars(axes: Axes, plot: Plot, names: Sequence[str], *, lying: bool) -> None:
     else:
         axes.set_xticks(range(len(names)), names)
         if plot.kind == PlotKind.HISTOGRAM:
-            axes.yaxis.get_major_locator().set_params(integer=True)
+            from matplotlib.ticker import MaxNLocator
+
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
 
 
@@ -133,7 +159,9 @@ def _fitted(svg: str, name: str, title: str) -> str:
     svg = re.sub(r' id="([^"]+)"', rf' id="{name}-\1"', svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", svg, flags=re.DOTALL)  # its style is for all of a page
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title, quote=True)}" ', 1)
+    return svg.replace(
+        "<svg ", f'<svg role="img" aria-label="{escape(title, quote=True)}" style="stroke-linejoin:round" ', 1
+    )
