@@ -10,6 +10,7 @@ from radrag.cli.audit_leakage import leakage
 from radrag.cli.audit_provenance import provenance
 from radrag.cli.audit_readers import readers
 from radrag.cli.audit_report import report
+from radrag.cli.audit_retrieval import retrieval
 
 
 @click.group()
@@ -23,3 +24,4 @@ command.add_command(readers)
 command.add_command(leakage)
 command.add_command(hubs)
 command.add_command(provenance)
+command.add_command(retrieval)

@@ -82,7 +82,7 @@ def read_query_manifest(path: Path, *, split: str = "") -> QueryManifest:
         UsageError: the file cannot be read; a column is missing, twice there, or has a value that is none; no row is
             left. The message names column and line, never the value, which may be anything.
     """
-    lines = _table(path)
+    lines = table_lines(path)
     header = next(lines, (0, []))[1]
     names, labels = _columns(header, path.name)
     if split and "split" not in names:
@@ -190,8 +190,12 @@ def _locate(folder: Path, name: str) -> Path:
     return nested if nested.is_file() and not beside.is_file() else beside
 
 
-def _table(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, cells), the header first; blank lines are skipped."""
+def table_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) of a CSV file, the header first; blank lines are skipped.
+
+    Raises:
+        UsageError: the file cannot be read, or is not CSV.
+    """
     text = _decoded(path)
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
