@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radrag.batch.crew import Crew, Workers
+from radrag.batch.query import Query
 from radrag.batch.queue import PRIORITY, Queue
 from radrag.batch.results import ResultsFile
 from radrag.batch.values import Event, RayOptions, Submission, WorkerOptions
@@ -30,6 +31,7 @@ class Plan:
 
     Attributes:
         paths: to be submitted; see :meth:`radrag.batch.queue.Queue.submit`. None resumes what was submitted.
+        query: chooses more studies, of those that the store knows.
         workers: processes; 0 for one a core.
         ray: the cluster that drafts; None for this machine.
         out: file for the drafts as JSON lines; None for the store alone.
@@ -38,6 +40,7 @@ class Plan:
 
     batch: str
     paths: Sequence[Path | str] = ()
+    query: Query | None = None
     workers: int = 0
     ray: RayOptions | None = None
     out: Path | None = None
@@ -133,6 +136,7 @@ class LocalRun:
             self.submission = self._queue.submit(
                 plan.paths,
                 batch=plan.batch,
+                query=plan.query,
                 priority=plan.priority,
                 indication=plan.indication,
                 limit=plan.limit,

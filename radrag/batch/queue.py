@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radrag.batch.query import Query, chosen
 from radrag.batch.remote import is_url
 from radrag.batch.remote_submission import headers_of, remote_jobs
 from radrag.batch.submission import MANIFESTS, jobs_of, known_files, read_manifest
@@ -48,6 +49,7 @@ class Queue:
         paths: Sequence[Path | str],
         *,
         batch: str,
+        query: Query | None = None,
         priority: int = PRIORITY,
         indication: str = "",
         limit: int | None = None,
@@ -61,6 +63,7 @@ class Queue:
         Args:
             paths: DICOM, PNG, JPEG; folders of them; manifests (:func:`radrag.batch.submission.read_manifest`); and
                 addresses of files and folders in a store (:func:`radrag.batch.remote.is_url`).
+            query: studies that are submitted too, of those that the store knows.
             priority: lower comes first.
             indication: the requester's free text, given to every study that a manifest says nothing of.
             limit: studies and refused files that are submitted, the first ones found; None for all.
@@ -80,6 +83,9 @@ class Queue:
             for about, named in (read_manifest(Path(path)) if manifest else {"": [path]}).items():
                 groups.setdefault(about or indication, []).extend(named)
         versions = self.versions
+        if query is not None:
+            for about, named in chosen(self.store.known_jobs(query.batch), query, versions).items():
+                groups.setdefault(about or indication, []).extend(named)
         dropped = self.store.cancel_batch(batch, now=self.store.now(), but=versions)
 
         def counted() -> Iterator[NewJob]:

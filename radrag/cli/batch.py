@@ -46,7 +46,8 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("paths", nargs=-1, required=True, type=PathOrAddress())
+@click.argument("paths", nargs=-1, type=PathOrAddress())
+@click.option("--query", metavar="QUERY", help="Studies known already, such as since=12h,draft=none (docs/batch.md).")
 @click.option("--out", type=PathOrAddress(), help="Folder for BATCH.jsonl, or an address of one in a store.")
 @click.option("--parquet", is_flag=True, help="Write BATCH.parquet beside it.")
 @BATCH
@@ -67,12 +68,16 @@ def run(settings: Settings, /, paths: tuple[Path | str, ...], **given: Any) -> i
     refused or given up.
     """
     from radrag.batch.local import LocalRun, Plan
+    from radrag.batch.query import parse_query
     from radrag.batch.remote import join, put
     from radrag.batch.results import write_parquet
     from radrag.store.job_values import JobState
     from radrag.workspace import Workspace
 
-    name = given["batch"] or name_of(paths)
+    query = parse_query(given["query"]) if given["query"] is not None else None
+    if not paths and query is None:
+        raise UsageError("Which studies?", hint="Name files, folders or manifests, or give --query.")
+    name = given["batch"] or name_of(paths, given["query"] or "")
     out: Path | str | None = given["out"]
     if given["parquet"] and out is None:
         raise UsageError("--parquet needs --out.")
@@ -84,6 +89,7 @@ def run(settings: Settings, /, paths: tuple[Path | str, ...], **given: Any) -> i
     plan = Plan(
         name,
         paths,
+        query=query,
         workers=given["workers"] or 0,
         ray=cluster_of(given),
         out=lines,
@@ -200,9 +206,10 @@ def report(settings: Settings, batch: str) -> int:
     return 0
 
 
-def name_of(paths: tuple[Path | str, ...]) -> str:
-    """Return the name of a batch that was given none: the same for the same paths."""
+def name_of(paths: tuple[Path | str, ...], query: str = "") -> str:
+    """Return the name of a batch that was given none: the same for the same paths and query."""
     named = "\n".join(sorted(path if isinstance(path, str) else str(path.absolute()) for path in paths))
+    named = f"{named}\n{query}" if query else named
     return f"batch-{hashlib.sha256(named.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 

@@ -8,10 +8,21 @@ from datetime import UTC
 from sqlalchemy import func, select
 
 from radrag.domain import Draft
-from radrag.store import audit_log, drafts, jobs
+from radrag.store import audit_log, drafts, jobs, known_jobs
 from radrag.store.canonical import utc_now
 from radrag.store.engine import Database
-from radrag.store.job_values import BatchStatus, Claim, Job, JobState, NewJob, RetryPolicy, Submitted, Wanted, later
+from radrag.store.job_values import (
+    BatchStatus,
+    Claim,
+    Job,
+    JobState,
+    KnownJob,
+    NewJob,
+    RetryPolicy,
+    Submitted,
+    Wanted,
+    later,
+)
 from radrag.store.rows import chunks
 from radrag.store.values import AuditEvent
 
@@ -161,6 +172,22 @@ class Jobs:
         while True:
             with self._database.reading() as session:
                 found = jobs.page(session, batch, states, after, PAGE)
+            if not found:
+                return
+            yield from found
+            after = found[-1].id
+
+    def known_jobs(self, batch: str = "") -> Iterator[KnownJob]:
+        """Yield all jobs but refused files, in order of arrival; no transaction is held between pages.
+
+        Args:
+            batch: of which it is told whether it asked for them: a name, the beginning of one and ``*``, or empty for
+                any.
+        """
+        after = 0
+        while True:
+            with self._database.reading() as session:
+                found = known_jobs.page(session, batch, after, PAGE)
             if not found:
                 return
             yield from found

@@ -110,6 +110,25 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownJob:
+    """What tells whether a study is to be drafted again.
+
+    Attributes:
+        created_at: when the job was added, ISO 8601 UTC.
+        asked: whether the batch that was looked for asks, or asked, for it.
+        signed: whether its draft was signed.
+    """
+
+    id: int
+    versions: str
+    source: Mapping[str, Any]
+    state: JobState
+    created_at: str
+    asked: bool
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """How many jobs a submission added, and how many were known by their key already; refused files are neither."""
 
