@@ -10,10 +10,10 @@ SOURCES := radrag data_prep ui tests benchmarks docs
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo review test lint bench lock screenshots docs clean
+.PHONY: help demo review audit-demo test lint bench lock screenshots docs clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "radrag needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 2; }
@@ -36,6 +36,10 @@ demo: $(VENV)/.demo  ## a real radiograph to a drafted report with evidence, off
 
 review: $(VENV)/.demo  ## open the review screen
 	@$(BIN)/radrag review
+
+audit-demo: $(VENV)/.dev  ## audit the demo workspace: build/audit-demo/report.html
+	@$(BIN)/radrag demo > /dev/null
+	@$(BIN)/radrag audit report --manifest docs/audit_demo.csv --out build/audit-demo
 
 test: $(VENV)/.dev  ## run the tests
 	@$(BIN)/coverage erase

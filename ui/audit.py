@@ -176,7 +176,7 @@ def _picture(plot: Plot, section: str) -> str:
 def _table(table: Table, key: str) -> None:
     import pandas as pd  # loaded by Streamlit already
 
-    from radrag.audit.wording import numeric
+    from radrag.audit.wording import MISSING, numeric
 
     config: dict[str, Any] = {}
     for place, name in enumerate(table.columns):
@@ -188,7 +188,8 @@ def _table(table: Table, key: str) -> None:
         {name: _text(value) if name in mixed else value for name, value in zip(table.columns, row, strict=True)}
         for row in table.rows
     ]
-    st.dataframe(pd.DataFrame(rows, columns=list(table.columns)), hide_index=True, key=key, column_config=config)
+    frame = pd.DataFrame(rows, columns=list(table.columns))
+    st.dataframe(frame, hide_index=True, key=key, column_config=config, placeholder=MISSING)
 
 
 def _text(value: object) -> str | None:

@@ -17,6 +17,9 @@ MOST = 10
 LEAST_CASES = 20
 """Labels that fewer cases state are left out of tables: one case more or less found says nothing."""
 
+EXPECTED = 5
+"""Cases of a label that random results find, from which on none found is no chance (below 1 in 100, Poisson)."""
+
 HUBS = 1.4
 """Skewness from which a space counts as one with hubs (Feldbauer & Flexer, "A comprehensive empirical comparison of
 hubness reduction in high-dimensional spaces", 2019)."""
@@ -165,9 +168,12 @@ def section(scores: HubScores) -> Section:
         flags.append(f"Few cases take most results: skewness {scores.skewness:.2f}, above {HUBS} over that of chance.")
     if scores.empty:
         flags.append(f"{scores.empty:,} of {scores.queries:,} queries found nothing.")
-    unseen = [one.label for one in labels if not one.found]
+    unseen = [one.label for one in labels if not one.found and one.cases * (1 - scores.random_never) >= EXPECTED]
     if unseen:
-        flags.append(f"No case that states one of these was found by any query: {', '.join(unseen)}.")
+        flags.append(
+            f"No case that states one of these was found by any query, while random results would find {EXPECTED} or "
+            f"more: {', '.join(unseen)}."
+        )
     return Section(
         "hubs",
         "Hubs and coverage",

@@ -23,7 +23,8 @@ CARD = ("name", "version", "sha256", "card_hash")
 def made_of(workspace: Workspace, command: str, *, manifest: Path | None = None, queries: int = 0) -> Made:
     """Return what an audit of a workspace is made of.
 
-    The generator, and without queries the encoder, is that of the newest draft: the one whose drafts readers see.
+    To be asked for after the work. The generator, and where no image was encoded the encoder, is that of the newest
+    draft: the one whose drafts readers see.
 
     Raises:
         StoreError: the database cannot be read.
@@ -37,7 +38,9 @@ def made_of(workspace: Workspace, command: str, *, manifest: Path | None = None,
         counts["cases"] = index["size"]
     if manifest is not None:
         counts["queries"] = queries
-        encoder = _card(workspace.image_encoder.card)
+    used = vars(workspace).get("image_encoder")  # loaded by now where there were images
+    if used is not None:
+        encoder = _card(used.card)
     return Made(
         utc_now(),
         __version__,

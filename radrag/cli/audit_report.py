@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,9 @@ from radrag.errors import RadragError, UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
+    from radrag.audit.attributes import Attributes
     from radrag.audit.document import Document
+    from radrag.audit.retrieval import RetrievalAudit
     from radrag.audit.sections import Section
     from radrag.evaluation.manifest import QueryManifest
     from radrag.evaluation.queries import EvaluationQuery
@@ -29,9 +31,16 @@ NEEDS_MANIFEST = "It needs queries: --manifest CSV."
 
 @dataclass(frozen=True)
 class Inputs:
-    """What sections are made from; queries are encoded once, when the first section asks for them."""
+    """What sections are made from; queries are encoded and searched once, when the first section asks for them.
+
+    Attributes:
+        path: of the manifest.
+        collection: whose patient numbers the queries have; empty when not said.
+        depth: results audited.
+    """
 
     workspace: Workspace
+    path: Path | None = None
     manifest: QueryManifest | None = None
     collection: str = ""
     depth: int = 20
@@ -54,6 +63,22 @@ class Inputs:
 
         return manifest_queries(self.workspace, self.given, self.workspace.snapshot.cases)
 
+    @cached_property
+    def attributes(self) -> Mapping[str, Attributes]:
+        """What is known of each query besides."""
+        from radrag.audit.attributes import read_attributes
+
+        manifest = self.given
+        return read_attributes(self.path or Path(), manifest)
+
+    @cached_property
+    def retrieval(self) -> RetrievalAudit:
+        """What the index finds for the queries."""
+        from radrag.cli.audit_retrieval import audited
+
+        queries = self.queries
+        return audited(self.workspace, queries, [self.attributes[query.query_id].date for query in queries], self.depth)
+
 
 def _chain(inputs: Inputs) -> Section:
     from radrag.audit.chain import check_chain, section
@@ -71,11 +96,16 @@ def _readers(inputs: Inputs) -> Section:
     return section(all_reviewed(inputs.workspace.store))
 
 
+def _retrieval(inputs: Inputs) -> Section:
+    from radrag.audit.sections_retrieval import section
+
+    return section(inputs.retrieval)
+
+
 def _hubs(inputs: Inputs) -> Section:
     from radrag.audit.hubs import section
-    from radrag.cli.audit_hubs import counted
 
-    return section(counted(inputs.workspace, inputs.queries, inputs.depth))
+    return section(inputs.retrieval.hubs)
 
 
 def _leakage(inputs: Inputs) -> Section:
@@ -90,6 +120,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Inputs], Section]]] = {
     "chain": ("The record", _chain),
     "readers": ("Readers", _readers),
     "leakage": ("Leakage", _leakage),
+    "retrieval": ("Retrieval", _retrieval),
     "hubs": ("Hubs and coverage", _hubs),
 }
 """Section → its title and what makes it, in the report's order."""
@@ -135,7 +166,7 @@ def report(
 
     manifest = read_query_manifest(path, split=split) if path else None
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
-    found = make_document(Inputs(workspace, manifest, collection, depth), path, only or SECTIONS)
+    found = make_document(Inputs(workspace, path, manifest, collection, depth), only or SECTIONS)
     names = write_document(out, found)
     save_copy(settings.workspace, found)
     if as_json:
@@ -145,7 +176,7 @@ def report(
     return 1 if any(one.why != NEEDS_MANIFEST or only for one in found.missing) else 0
 
 
-def make_document(inputs: Inputs, path: Path | None, names: Iterable[str]) -> Document:
+def make_document(inputs: Inputs, names: Iterable[str]) -> Document:
     """Make the sections; one whose input is missing or broken is named with the reason."""
     from radrag.audit.document import Document, Missing
     from radrag.audit.making import made_of
@@ -164,5 +195,5 @@ def make_document(inputs: Inputs, path: Path | None, names: Iterable[str]) -> Do
             say(f"{title} is not in the report: {error}")
     command = shlex.join(["radrag", *sys.argv[1:]])
     queries = len(inputs.manifest.rows) if inputs.manifest else 0
-    made = made_of(inputs.workspace, command, manifest=path, queries=queries)
+    made = made_of(inputs.workspace, command, manifest=inputs.path, queries=queries)
     return Document(made, tuple(sections), tuple(missing))

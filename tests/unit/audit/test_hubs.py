@@ -76,11 +76,16 @@ def test_the_section_flags_hubs_and_labels_that_are_never_found():
     )
     found = section(scores)
     assert any("skewness" in flag for flag in found.flags)
-    assert found.flags[-1].endswith("by any query: Hernia.")
+    assert found.flags[-1].endswith("would find 5 or more: Hernia.")
     assert dict(zip(found.plots[0].series[0].x, found.plots[0].series[0].y, strict=True)) == {
         "Hernia": 0.0,
         "Edema": 1.0,
     }
+
+
+def test_a_rare_label_that_few_queries_miss_is_no_flag():
+    labels = {case: ["Edema" if number < 100 else "Hernia"] for number, case in enumerate(IDS)}
+    assert section(hub_scores([["c:000"], ["c:001"]], IDS, depth=2, labels=labels)).flags == ()
 
 
 def test_even_results_raise_no_flag():
