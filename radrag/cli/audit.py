@@ -7,6 +7,7 @@ import click
 from radrag.cli.audit_chain import chain
 from radrag.cli.audit_hubs import hubs
 from radrag.cli.audit_leakage import leakage
+from radrag.cli.audit_messages import messages
 from radrag.cli.audit_provenance import provenance
 from radrag.cli.audit_readers import readers
 from radrag.cli.audit_report import report
@@ -19,6 +20,7 @@ def command() -> None:
 
 
 command.add_command(chain)
+command.add_command(messages)
 command.add_command(report)
 command.add_command(readers)
 command.add_command(leakage)
