@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     text_encoder: str = "minilm"
     runtime: Literal["eager", "channels_last", "bfloat16", "openvino", "fastest"] = "eager"
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
-    generator: Literal["compose", "vlm", "endpoint"] = "compose"
+    generator: Literal["compose", "mini", "vlm", "endpoint"] = "compose"
     generator_model: str = ""
     generator_url: str = ""
     generator_key: SecretStr = SecretStr("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radrag.errors import RestrictedData, UsageError
@@ -127,9 +128,18 @@ class Workspace:
             from radrag.generation.compose import ComposeGenerator
 
             return ComposeGenerator()
+        if named == "mini":
+            return self._mini()
         from radrag.generation.model import ModelGenerator
 
         return ModelGenerator(self._vlm() if named == "vlm" else self.endpoint)
+
+    def _mini(self) -> Generator:
+        from radrag.generation.mini import MiniGenerator
+
+        settings = self.settings
+        folder = Path(settings.generator_model).expanduser() if settings.generator_model else None
+        return MiniGenerator(folder, cache=settings.cache, encoder=lambda: self.image_encoder, device=settings.device)
 
     def _vlm(self) -> Model:
         from radrag.generation.vlm import VlmModel

@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 @ENCODER_WEIGHTS
 @click.option(
     "--generator",
-    type=click.Choice(["compose", "vlm", "endpoint"]),
-    help="Who writes: compose (from evidence, no model), vlm (a local model), endpoint (a server)  [default: compose]",
+    type=click.Choice(["compose", "mini", "vlm", "endpoint"]),
+    help="Who writes: compose (rules, no model), mini (sees), vlm (local), endpoint (server)  [default: compose]",
 )
-@click.option("--model", metavar="NAME", help="Model of the generator: hf:FOLDER, or its name on the server.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="Model of the generator: hf:FOLDER, its name on the server, or the run that trained mini.",
+)
 @click.option("--url", metavar="URL", help="Address of an OpenAI-compatible server on your own network.")
 @click.option("--indication", default="", metavar="TEXT", help="Why the study was asked for.")
 @click.option(

@@ -78,6 +78,10 @@ class Constraint:
         """What was written so far."""
         return str(self._tokens.decode_str(self._written))
 
+    def forced(self) -> list[int]:
+        """Return the tokens that must come next, up to the next choice; none where there is one already."""
+        return [] if self.finished else [int(token) for token in self._matcher.compute_ff_tokens()]
+
     def follow(self, ids: torch.Tensor) -> None:
         """Take in what the model wrote since the last call; ``ids`` int64 [1, tokens] with the prompt.
 

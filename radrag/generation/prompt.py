@@ -105,7 +105,7 @@ def report_prompt(request: GenerationRequest, plan: Plan, *, examples: int = EXA
     }
     return Prompt(
         SYSTEM.format(comparisons=_COMPARE if request.prior else _NEVER_COMPARE),
-        _json(asked),
+        as_data(asked),
         evidence if planned else (),
         {section: sum(one["section"] == section for one in planned) for section in SECTIONS},
     )
@@ -113,7 +113,7 @@ def report_prompt(request: GenerationRequest, plan: Plan, *, examples: int = EXA
 
 def rewrite_prompt(request: GenerationRequest, task: RewriteTask) -> Prompt:
     """Return the prompt for one sentence."""
-    evidence = _shown(task.evidence)
+    evidence = shown(task.evidence)
     asked = {
         "section": task.section,
         "sentence": without_identifiers(task.text),
@@ -122,7 +122,7 @@ def rewrite_prompt(request: GenerationRequest, task: RewriteTask) -> Prompt:
     }
     comparisons = _COMPARE if request.prior else _NEVER_COMPARE
     instructions = REWRITE.format(comparisons=comparisons, section=task.section)
-    return Prompt(instructions, _json(asked), evidence, {task.section: 1})
+    return Prompt(instructions, as_data(asked), evidence, {task.section: 1})
 
 
 def _indication(text: str) -> str:
@@ -134,13 +134,13 @@ def _indication(text: str) -> str:
 
 def _numbered(request: GenerationRequest, plan: Plan, examples: int) -> tuple[Sentence, ...]:
     """Return the evidence that is shown: what the plan rests on, the prior report, then the first hits whole."""
-    planned = [one for statement in plan.statements for one in _shown(statement.sources)[:PER_STATEMENT]]
+    planned = [one for statement in plan.statements for one in shown(statement.sources)[:PER_STATEMENT]]
     first = {hit.case_id for hit in request.hits[:examples]}
     shown_whole = [sentence for sentence in request.evidence if sentence.case_id in first]
-    return _shown([*planned, *request.prior, *shown_whole])
+    return shown([*planned, *request.prior, *shown_whole])
 
 
-def _shown(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+def shown(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
     """Return the first sentences that are fit to be shown, each once.
 
     What a prior report compares is about a study that was not given: such sentences of it are left out too.
@@ -169,7 +169,7 @@ def _image_findings(findings: Iterable[ImageFinding]) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> str:
+def as_data(value: Any) -> str:
     """Return JSON in which no text can be taken for a control token of a chat template or a picture's place.
 
     Tokenizers and processors find these by their letters wherever they stand: ``<|im_end|>``, ``</s>``, ``<image>``,

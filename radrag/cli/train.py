@@ -1,0 +1,118 @@
+"""``radrag train``: makes weights from public data, in as many sittings as it takes."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from radrag.cli.output import JSON_OPTION, emit, say
+from radrag.settings import Settings
+
+if TYPE_CHECKING:
+    from radrag.training.generator_data import Grounds
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+DATA = click.option("--data", type=FOLDER, required=True, help="Folder with nih/ and iu_xray/ (docs/training.md).")
+OUT = click.option("--out", type=FOLDER, required=True, help="Folder of the run; one with a run in it resumes it.")
+MINUTES = click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End this sitting after so long.")
+SEED = click.option("--seed", type=int, help="Instead of the run's own.")
+
+
+@click.group()
+def command() -> None:
+    """Train the models that come with radrag, or your own, on public data."""
+
+
+@command.command()
+@click.argument("config", default="align")
+@DATA
+@OUT
+@MINUTES
+@SEED
+@JSON_OPTION
+def align(config: str, data: Path, out: Path, minutes: float | None, seed: int | None, as_json: bool) -> int:
+    """Train the image-text encoder by a run: a shipped one's name, or a YAML file."""
+    training: Any = importlib.import_module("radrag.training.align")
+    again = _again("align", config, data, out)
+    return _told(lambda: training.run(config, out, data=data, minutes=minutes, seed=seed, again=again), out, as_json)
+
+
+@command.command()
+@click.argument("config", default="generator")
+@DATA
+@OUT
+@MINUTES
+@SEED
+@click.option("--encoder", help="Image encoder whose feature maps the generator sees.")
+@JSON_OPTION
+@click.pass_obj
+def generator(
+    settings: Settings,
+    config: str,
+    data: Path,
+    out: Path,
+    minutes: float | None,
+    seed: int | None,
+    encoder: str | None,
+    as_json: bool,
+) -> int:
+    """Train the small generator by a run: a shipped one's name, or a YAML file."""
+    from radrag.encoders import load_image_encoder
+    from radrag.training.generator import run
+    from radrag.training.generator_config import GeneratorConfig
+    from radrag.training.nih import read_labels
+
+    values = GeneratorConfig.read(config, minutes=minutes, seed=seed)
+    images = read_labels(data / "nih")
+    chosen = settings.with_changes(encoder=encoder)
+    looks = load_image_encoder(chosen.encoder, weights=chosen.encoder_weights, cache=chosen.cache, device=chosen.device)
+    again = _again("generator", config, data, out, *(["--encoder", encoder] if encoder else []))
+
+    def train() -> Any:
+        grounds = _grounds(chosen, data / "iu_xray", out / "corpus")
+        return run(values, out, data=images, encoder=looks, grounds=grounds, cache=chosen.cache, again=again)
+
+    return _told(train, out, as_json)
+
+
+def _grounds(settings: Settings, r2gen: Path, folder: Path) -> Grounds:
+    """Return the training reports of R2Gen's split, read and indexed into a workspace of the run's own."""
+    from data_prep.iu_training import training_reports
+    from radrag.cli.corpus_add import add_collection
+    from radrag.cli.index import build_index
+    from radrag.corpus.snapshot import list_indexes
+    from radrag.training.generator_data import Grounds
+    from radrag.workspace import Workspace
+
+    workspace = Workspace(settings.with_changes(workspace=folder, database_url=""))
+    if not list_indexes(workspace.settings.indexes):
+        add_collection(workspace, training_reports(r2gen, salt=workspace.settings.salt()), read_images=False)
+        build_index(workspace, images=False)
+    return Grounds(workspace.retriever, workspace.store.sentences)
+
+
+def _told(train: Callable[[], Any], out: Path, as_json: bool) -> int:
+    """Train, and say where the weights are or how to go on; 130 where a signal ended the sitting."""
+    from dataclasses import asdict
+
+    from radrag.training.runs import Paused
+
+    try:
+        card = train()
+    except Paused as pause:
+        say(str(pause))
+        return 130 if pause.signalled else 0
+    if as_json:
+        emit(asdict(card))
+    else:
+        say(f"Weights, card and curves: {out}")
+    return 0
+
+
+def _again(kind: str, config: str, data: Path, out: Path, *more: str) -> str:
+    return shlex.join(["radrag", "train", kind, config, "--data", str(data), "--out", str(out), *more])

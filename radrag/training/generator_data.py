@@ -1,0 +1,210 @@
+"""The generator's data on disk: what the encoder sees in the images, and the examples as tokens; made once a run."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from radrag.disk import replacing
+from radrag.domain import ImageFinding, Sentence
+from radrag.errors import WeightsError
+from radrag.generation.mini_network import GRID, prompt_ids
+from radrag.reports.vocabulary import NO_FINDING
+from radrag.reports.wordings import report_names
+from radrag.training.checkpoints import disk_errors
+from radrag.training.generator_config import NO_NOISE, GeneratorConfig, NoiseConfig
+from radrag.training.generator_examples import Example, LabelledFindings, Report, Source, make_example
+from radrag.training.losses_text import IGNORED
+from radrag.training.nih import LABELS, LabelledImages
+from radrag.training.run_state import shuffled
+
+if TYPE_CHECKING:
+    from radrag.encoders.base import ImageEncoder
+    from radrag.retrieval.engine import Retriever
+
+SEEN, FINDINGS = "images.safetensors", "images.json"
+ATTEMPTS = 4
+"""Images tried, of which the last may carry nothing, before an example is given up, in multiples of what is wanted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenImages:
+    """What an encoder says of labelled images.
+
+    Attributes:
+        maps: float16 [n, channels, GRID, GRID], pooled.
+        findings: of each image.
+    """
+
+    maps: torch.Tensor
+    findings: tuple[tuple[ImageFinding, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """Examples as tokens.
+
+    Attributes:
+        ids: of each example, prompt and answer.
+        answers: where each answer begins.
+        images: row of each example's image, -1 for none.
+    """
+
+    ids: tuple[list[int], ...]
+    answers: tuple[int, ...]
+    images: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def at(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return one example's ids and targets, int64 [1, tokens]."""
+        ids = torch.tensor([self.ids[place]])
+        targets = ids.clone()
+        targets[0, : self.answers[place]] = IGNORED
+        return ids, targets
+
+
+def see_images(encoder: ImageEncoder, data: LabelledImages, folder: Path, *, batch: int = 16) -> SeenImages:
+    """Return what the encoder sees in all images, from the folder where it was kept.
+
+    Raises:
+        WeightsError: the encoder has no feature maps.
+    """
+    from safetensors.torch import load_file, save_file
+
+    known = {"encoder": encoder.card.card_hash, "images": [path.name for path in data.paths]}
+    if (folder / FINDINGS).is_file():
+        kept = json.loads((folder / FINDINGS).read_text(encoding="utf-8"))
+        if kept["of"] == known:
+            findings = tuple(tuple(ImageFinding(**one) for one in of) for of in kept["findings"])
+            return SeenImages(load_file(folder / SEEN)["maps"], findings)
+    maps, found = [], []
+    starts = range(0, len(data.paths), batch)
+    for start in track(starts, "Encoding images", console=Console(stderr=True)):
+        encoding = encoder.encode([_grey(path) for path in data.paths[start : start + batch]])
+        if encoding.feature_maps is None:
+            raise WeightsError("This image encoder gives no feature maps.", hint="Use --encoder starter.")
+        maps.append(torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(encoding.feature_maps), GRID).half())
+        found += [tuple(_plain(one) for one in of) for of in encoding.findings]
+    seen = SeenImages(torch.cat(maps), tuple(found))
+    with disk_errors("what the encoder sees"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / SEEN) as part:
+            save_file({"maps": seen.maps.contiguous()}, part)
+        told = {"of": known, "findings": [[asdict(one) for one in of] for of in found]}
+        with replacing(folder / FINDINGS) as part:
+            part.write_text(json.dumps(told), encoding="utf-8")
+    return seen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """The reports that ground examples: what searches them, and case ids → their sentences."""
+
+    retriever: Retriever
+    sentences_of: Callable[[Sequence[str]], Mapping[str, tuple[Sentence, ...]]]
+
+
+def source_of(grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Sequence[int], hits: int) -> Source:
+    """Return what examples of some images are made from; its images have the order of ``rows``."""
+    retriever = grounds.retriever
+    images = tuple(
+        LabelledFindings(
+            seen.findings[row], frozenset(label for label, there in zip(LABELS, data.labels[row], strict=True) if there)
+        )
+        for row in rows
+    )
+    reports = tuple(
+        Report(case_id, retriever.cases[case_id].patient_key, _image_labels(retriever.cases[case_id].labels))
+        for case_id in retriever.cases.ids
+    )
+    return Source(retriever.search, grounds.sentences_of, reports, images, hits)
+
+
+def make_tokens(
+    source: Source, rows: Sequence[int], tokenizer: Any, *, count: int, config: GeneratorConfig, noise: NoiseConfig
+) -> Tokens:
+    """Make examples, each image as often as the others, and turn them into tokens; the same for the same values."""
+    made: list[tuple[list[int], int, int]] = []
+    tried = 0
+    orders: dict[int, list[int]] = {}
+    bar = track(range(count), "Preparing examples", console=Console(stderr=True))
+    for _ in bar:
+        while tried < ATTEMPTS * count:
+            epoch, place = divmod(tried, len(rows))
+            orders.setdefault(epoch, shuffled(len(rows), seed=config.seed, epoch=epoch))
+            draw = random.Random(f"{config.seed}/{tried}")
+            tried += 1
+            example = make_example(source, orders[epoch][place], noise, draw)
+            ids, answer = example_ids(tokenizer, example) if example else ([], 0)
+            if example and len(ids) <= config.longest:
+                made.append((ids, answer, rows[example.image] if example.image >= 0 else -1))
+                break
+    return Tokens(*(tuple(one) for one in zip(*made, strict=True)))
+
+
+def example_ids(tokenizer: Any, example: Example) -> tuple[list[int], int]:
+    """Return an example's tokens with the one that ends the answer, and where the answer begins."""
+    prompt = prompt_ids(tokenizer, example.prompt.system, example.prompt.user, image=example.image >= 0)
+    answer = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
+    return [*prompt, *answer, tokenizer.eos_token_id], len(prompt)
+
+
+def kept_tokens(path: Path, make: Callable[[], Tokens]) -> Tokens:
+    """Return examples from a file, made and kept where there is none yet."""
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Tokens(tuple(kept["ids"]), tuple(kept["answers"]), tuple(kept["images"]))
+    tokens = make()
+    with disk_errors("the examples"), replacing(path) as part:
+        part.write_text(json.dumps({"ids": tokens.ids, "answers": tokens.answers, "images": tokens.images}))
+    return tokens
+
+
+def make_both(
+    grounds: Grounds, seen: SeenImages, data: LabelledImages, tokenizer: Any, *, config: GeneratorConfig, folder: Path
+) -> tuple[Tokens, Tokens]:
+    """Return training examples, with noise, and those of the validation patients, without; kept in ``folder``."""
+
+    def made(*, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
+        rows = np.flatnonzero(data.validation == validation).tolist()
+        source = source_of(grounds, seen, data, rows, config.hits)
+        return make_tokens(source, rows, tokenizer, count=count, config=config, noise=noise)
+
+    training = kept_tokens(
+        folder / "train.json", lambda: made(validation=False, count=config.examples, noise=config.noise)
+    )
+    return training, kept_tokens(
+        folder / "validation.json", lambda: made(validation=True, count=config.validation, noise=NO_NOISE)
+    )
+
+
+def _image_labels(stated: Mapping[str, float]) -> frozenset[str]:
+    """Return which of the images' labels a report states, under any of their names; no finding where it states none."""
+    found = {
+        label
+        for label in LABELS
+        if label != NO_FINDING and any(stated.get(name, 0) > 0 for name in (label, *report_names(label)))
+    }
+    return frozenset(found or {NO_FINDING})
+
+
+def _plain(finding: ImageFinding) -> ImageFinding:
+    return ImageFinding(finding.label, finding.probability, finding.threshold, finding.trained)
+
+
+def _grey(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L"), np.float32) / np.float32(255)

@@ -1,0 +1,205 @@
+"""Examples for the generator: a prompt as in use, with noise, and the answer that image and evidence carry.
+
+Images and reports are of different patients: a report is matched to an image whose labels it shares (unpaired, as
+MedCLIP does; Wang et al. 2022). What is right to say is the plan that the image's *labels* give over the retrieved
+evidence; the report lends its own words where it says just that. So every sentence of an answer is supported by
+evidence that the prompt shows, and none by the label alone.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from radrag.domain import Change, Finding, Hit, ImageFinding, Polarity, Sentence, Severity, Side
+from radrag.generation.answers import LONGEST
+from radrag.generation.base import GenerationRequest
+from radrag.generation.constrained import PLAIN
+from radrag.generation.mini_prompt import evidence_for, mini_prompt
+from radrag.generation.plan import ENUMERATOR, Plan, Statement, make_plan
+from radrag.generation.prompt import Prompt
+from radrag.reports.screening import is_fit_for_draft
+from radrag.reports.vocabulary import NO_FINDING
+from radrag.reports.wordings import report_names
+from radrag.retrieval.query import Query, query_from_image
+from radrag.training import noise
+from radrag.training.generator_config import NoiseConfig
+
+CITED = 2
+POOL = 400
+"""Sentences that hard negatives are looked for in, drawn anew for each example."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFindings:
+    """One image: what an encoder says of it, and which of its labels are true."""
+
+    findings: tuple[ImageFinding, ...]
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report of the corpus; ``labels`` are what it states."""
+
+    case_id: str
+    patient_key: str
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example; ``image`` is the row of its image, -1 for none."""
+
+    prompt: Prompt
+    answer: str
+    image: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """What examples are made from.
+
+    Attributes:
+        search: query, number of hits → hits; of the engine.
+        sentences_of: case ids → their sentences.
+        reports: those that may lend words and evidence.
+        images: those that may be seen.
+        hits: how many cases ground an example.
+    """
+
+    search: Callable[[Query, int], tuple[Hit, ...]]
+    sentences_of: Callable[[Sequence[str]], Mapping[str, tuple[Sentence, ...]]]
+    reports: tuple[Report, ...]
+    images: tuple[LabelledFindings, ...]
+    hits: int
+
+    def evidence(self, hits: Sequence[Hit]) -> tuple[Sentence, ...]:
+        """Return the sentences of hits, in their order, as the drafter does."""
+        found = self.sentences_of([hit.case_id for hit in hits])
+        return tuple(sentence for hit in hits for sentence in found.get(hit.case_id, ()))
+
+
+def make_example(source: Source, row: int, settings: NoiseConfig, draw: random.Random) -> Example | None:
+    """Make an example of one image; None where image and evidence carry nothing that may be said."""
+    image = source.images[row]
+    report = matching(image.labels, source.reports, draw)
+    findings = noise.blurred(image.findings, settings.blur, draw)
+    query = query_from_image(findings, exclude_patient=report.patient_key)
+    found = source.search(replace(query, exclude_cases=frozenset({report.case_id})), source.hits)
+    others = [one.case_id for one in source.reports if one.case_id != report.case_id]
+    wrong = draw.choices(range(len(settings.wrong_neighbours)), settings.wrong_neighbours)[0]
+    hits = noise.with_wrong_neighbours(found, others, wrong, draw)
+    request = GenerationRequest(findings, hits, source.evidence(hits))
+    plan = make_plan(request)
+    shown = evidence_for(request, plan)
+    if settings.hard_negatives and shown:
+        drawn = source.sentences_of(draw.sample(others, min(POOL // 10, len(others))))
+        pool = [one for of in drawn.values() for one in of if is_fit_for_draft(one.text)]
+        shown = noise.with_hard_negatives(shown, pool, draw.randint(0, settings.hard_negatives), draw)
+    if settings.shuffled:
+        shown = noise.shuffled_evidence(shown, draw)
+    right = make_plan(replace(request, hits=found, evidence=source.evidence(found), image_findings=truth(image)))
+    listed, suggested = _given(findings, plan, settings, draw)
+    prompt = mini_prompt(listed, suggested, shown)
+    own = source.sentences_of([report.case_id]).get(report.case_id, ())
+    answer = answer_of(right, shown, own, prompt.planned)
+    seen = -1 if draw.random() < settings.missing_image else row
+    return Example(prompt, answer, seen) if answer else None
+
+
+def _given(
+    findings: tuple[ImageFinding, ...], plan: Plan, settings: NoiseConfig, draw: random.Random
+) -> tuple[tuple[ImageFinding, ...], Plan]:
+    """Return the findings and the plan that the prompt has."""
+    if draw.random() < settings.missing_findings:
+        return (), Plan()
+    return noise.without_query(findings, settings.query_dropout, draw), noise.without_plan(
+        plan, settings.plan_dropout, draw
+    )
+
+
+def truth(image: LabelledFindings) -> tuple[ImageFinding, ...]:
+    """Return the findings of an encoder that is right about every label."""
+    return tuple(
+        replace(one, probability=0.99 if one.label in image.labels else 0.01, threshold=0.5)
+        for one in image.findings
+        if one.trained
+    )
+
+
+def matching(labels: frozenset[str], reports: Sequence[Report], draw: random.Random) -> Report:
+    """Return one of the reports whose labels are most like an image's (Jaccard), drawn by chance."""
+
+    def likeness(report: Report) -> float:
+        either = labels | report.labels
+        return len(labels & report.labels) / len(either) if either else 1.0
+
+    scores = [likeness(report) for report in reports]
+    best = max(scores)
+    return draw.choice([report for report, score in zip(reports, scores, strict=True) if score == best])
+
+
+def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], most: Mapping[str, int]) -> str:
+    """Write a plan as the answer's JSON, each sentence with the shown evidence that says it; empty for nothing.
+
+    Args:
+        shown: evidence, number 1 first; statements that none of it carries are left out.
+        own: sentences of the report that lends its words.
+        most: section → sentences that the answer may have.
+    """
+    sections: dict[str, list[dict[str, object]]] = {section: [] for section in most}
+    for statement in plan.statements:
+        cited = [number for number, one in enumerate(shown, start=1) if carries(one, statement)][:CITED]
+        text = _tidy(_worded(statement, own))
+        written = sections[statement.section]
+        if cited and re.fullmatch(PLAIN, text) and len(text) <= LONGEST and len(written) < most[statement.section]:
+            written.append({"text": text, "evidence": cited})
+    return json.dumps(sections) if any(sections.values()) else ""
+
+
+def carries(sentence: Sentence, statement: Statement) -> bool:
+    """Whether a sentence says some of what a statement states, or all that it denies, and nothing to the contrary."""
+    positive, negative = _labels(sentence, Polarity.POSITIVE), _labels(sentence, Polarity.NEGATIVE)
+    stated = {name for label in statement.states for name in (label, *report_names(label))}
+    if negative & stated or positive & set(statement.denies):
+        return False
+    if statement.states and statement.states != (NO_FINDING,):
+        return bool(positive & stated) and set(statement.denies) <= negative
+    return set(statement.denies) <= negative and set(statement.states) <= positive
+
+
+def _worded(statement: Statement, own: Sequence[Sentence]) -> str:
+    """Return the report's own words for a statement, where it says just that; else the plan's."""
+    states, denies = set(statement.states), set(statement.denies)
+    for one in own:
+        same = _labels(one, Polarity.POSITIVE) == states and _labels(one, Polarity.NEGATIVE) == denies
+        if same and one.section == statement.section and is_fit_for_draft(one.text) and not _detailed(one):
+            return one.text
+    return statement.text
+
+
+def _detailed(sentence: Sentence) -> bool:
+    def more(finding: Finding) -> bool:
+        return (
+            finding.side is not Side.NONE
+            or bool(finding.location)
+            or finding.severity is not Severity.NONE
+            or finding.change is not Change.NONE
+            or finding.polarity is Polarity.UNCERTAIN
+        )
+
+    return any(map(more, sentence.findings)) or any(letter.isdigit() for letter in sentence.text)
+
+
+def _labels(sentence: Sentence, polarity: Polarity) -> set[str]:
+    return {finding.label for finding in sentence.findings if finding.polarity is polarity}
+
+
+def _tidy(text: str) -> str:
+    plain = " ".join(ENUMERATOR.sub("", text.strip()).split())
+    closed = plain if plain.endswith(".") else f"{plain}."
+    return closed[:1].upper() + closed[1:]
