@@ -62,7 +62,7 @@ def plot_svg(plot: Plot, name: str) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    names = [str(value) for value in plot.series[0].x] if plot.series else []
+    names = categories(plot)
     lying = plot.kind == PlotKind.BAR and len(names) > FEW
     height = max(2.6, 0.24 * len(names) * max(len(plot.series), 1) ** 0.5 + 0.8) if lying else 3.2
     square = plot.kind == PlotKind.RELIABILITY
@@ -101,11 +101,19 @@ def colours() -> dict[str, tuple[str, str]]:
     return {name: (day, night) for name, day, night in re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", style)}
 
 
-def _bars(axes: Axes, plot: Plot, names: Sequence[str], *, lying: bool) -> None:
+def categories(plot: Plot) -> list[str | float]:
+    """Return what the bars of any series stand for: numbers in order, words as they come."""
+    found = list(dict.fromkeys(value for series in plot.series for value in series.x))
+    numbers = [value for value in found if isinstance(value, int | float)]
+    return list(sorted(numbers)) if len(numbers) == len(found) else found
+
+
+def _bars(axes: Axes, plot: Plot, found: Sequence[str | float], *, lying: bool) -> None:
+    names = [value if isinstance(value, str) else f"{value:g}" for value in found]
     count = max(len(plot.series), 1)
     width = (0.96 if plot.kind == PlotKind.HISTOGRAM else 0.8) / count
     for number, series in enumerate(plot.series):
-        places = [place + (number - (count - 1) / 2) * width for place in range(len(names))]
+        places = [found.index(value) + (number - (count - 1) / 2) * width for value in series.x]
         values = [_number(value) for value in series.y]
         colour: dict[str, Any] = {"color": SERIES[number % len(SERIES)], "label": series.name}
         ends: dict[str, Any] = {"ecolor": INK, "error_kw": {"linewidth": 0.9}, "capsize": 2}

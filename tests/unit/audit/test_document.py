@@ -17,7 +17,7 @@ from store_support import sample_draft
 from radrag.audit.document import SAVED, Document, Made, Missing
 from radrag.audit.files import write_document
 from radrag.audit.html import document_html
-from radrag.audit.plots import plot_svg
+from radrag.audit.plots import categories, plot_svg
 from radrag.audit.sections import Plot, PlotKind, Section, Series, Table
 from radrag.cli.audit_report import report
 from radrag.errors import UsageError
@@ -84,6 +84,16 @@ def test_ids_of_two_plots_differ_and_colours_are_the_pages():
     assert len(ids) == len(set(ids))
     assert not re.findall(r"#0[123]0[123]0\d", page)
     assert "var(--s2)" in page
+
+
+def test_bars_stand_over_their_own_value_where_series_have_different_ones():
+    svg = plot_svg(
+        Plot("p", "P", PlotKind.BAR, "x", "y", (Series("a", (16.0, 20.0), (1.0, 11.0)), Series("b", (20.0,), (12.0,)))),
+        "own",
+    )
+    assert categories(plot(PlotKind.BAR, xs=(20.0, 16.0))) == [16.0, 20.0]
+    assert svg.count("fill: var(--s1)") == 2 + 1  # its bars and its place in the legend
+    assert svg.count("fill: var(--s2)") == 1 + 1
 
 
 def test_a_plot_is_the_same_each_time():
