@@ -26,6 +26,7 @@ _COLUMNS = {
     "view": ("view", "view position", "viewposition"),
     "manufacturer": ("manufacturer",),
     "corpus": ("corpus", "collection", "site"),
+    "study": ("study id", "study", "case", "case id", "uid"),
     "date": ("date", "study date", "studydate", "acquired"),
 }
 """Attribute → names of its column, in any case; also those of NIH's and MIMIC's tables."""
@@ -49,6 +50,7 @@ class Attributes:
         sex: ``M``, ``F`` or ``O``.
         age: band in years, such as ``40–59``.
         date: ISO 8601 date.
+        study: what files of reports call it.
     """
 
     sex: str = ""
@@ -57,6 +59,7 @@ class Attributes:
     manufacturer: str = ""
     corpus: str = ""
     date: str = ""
+    study: str = ""
 
 
 def read_attributes(path: Path, manifest: QueryManifest) -> dict[str, Attributes]:
@@ -99,6 +102,7 @@ def _of_cells(cells: dict[str, str]) -> Attributes:
         cells.get("manufacturer", ""),
         cells.get("corpus", ""),
         "-".join(part for part in day.groups() if part) if day else "",
+        cells.get("study", ""),
     )
 
 

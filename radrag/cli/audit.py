@@ -12,6 +12,7 @@ from radrag.cli.audit_provenance import provenance
 from radrag.cli.audit_readers import readers
 from radrag.cli.audit_report import report
 from radrag.cli.audit_retrieval import retrieval
+from radrag.cli.audit_subgroups import subgroups
 
 
 @click.group()
@@ -27,3 +28,4 @@ command.add_command(leakage)
 command.add_command(hubs)
 command.add_command(provenance)
 command.add_command(retrieval)
+command.add_command(subgroups)
