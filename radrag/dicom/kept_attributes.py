@@ -26,6 +26,7 @@ TERMS = {
     "ViewPosition": {"PA", "AP", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LATERAL", "LAT", "LLAT", "RLAT"},
     "ImageType": {"ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY", ""},
     "Laterality": {"L", "R"},
+    "DetectorType": {"DIRECT", "SCINTILLATOR", "STORAGE", "FILM"},
     "ImageLaterality": {"L", "R", "U", "B"},
     "PresentationIntentType": {"FOR PRESENTATION", "FOR PROCESSING"},
     "PresentationLUTShape": {"IDENTITY", "INVERSE"},
@@ -75,5 +76,5 @@ EMPTIED = (
 )  # fmt: skip
 """Type 2 somewhere (PS3.3): left without a value where the image has them and they are not kept."""
 
-EMPTIED_DX = ("AcquisitionContextSequence", "AnatomicRegionSequence")
-"""Likewise, but of digital X-ray images alone (PS3.3 C.8.11.2, C.7.6.14); elsewhere such sequences have an item."""
+EMPTIED_DX = ("AcquisitionContextSequence", "AnatomicRegionSequence", "DetectorType", "PositionerType")
+"""Likewise, but in digital X-ray images alone (PS3.3 C.8.11); elsewhere such sequences have an item."""

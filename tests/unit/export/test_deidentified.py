@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from PIL import Image, ImageDraw, ImageFont
 from planted import plant
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import EncapsulatedPDFStorage, JPEGBaseline8Bit
 from support import missing
@@ -214,7 +215,26 @@ def test_a_report_loses_the_sentences_that_name_somebody(tmp_path, planted):
     assert left_out >= 4 and "smith" not in repr(cleaned)
 
 
-def test_dciodvfy_finds_no_new_errors(tmp_path, film):
+def digital_x_ray(path):
+    """Make a film a digital X-ray image for presentation, with what such an image must have (PS3.3 A.26)."""
+    region, study = Dataset(), dcmread(path)
+    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "51185008", "SCT", "Chest"
+    for keyword in ("ViewPosition", "PostprocessingFunction", "ProcessingFunction", "PlateType", "Sensitivity"):
+        delattr(study, keyword)
+    study.SOPClassUID = study.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    study.Modality, study.ImageType, study.ImageLaterality = "DX", ["ORIGINAL", "PRIMARY"], "U"
+    study.PresentationIntentType, study.PresentationLUTShape = "FOR PRESENTATION", "INVERSE"
+    study.PixelIntensityRelationship, study.PixelIntensityRelationshipSign = "LOG", 1
+    study.RescaleIntercept, study.RescaleSlope, study.RescaleType = "0", "1", "US"
+    study.LossyImageCompression, study.BurnedInAnnotation, study.DetectorType = "00", "NO", "SCINTILLATOR"
+    study.PositionerType, study.ImagerPixelSpacing, study.PixelSpacing = "COLUMN", [0.143, 0.143], [0.143, 0.143]
+    study.AnatomicRegionSequence, study.AcquisitionContextSequence = [region], []
+    study.PatientSex, study.PatientBirthDate, study.Laterality = "F", "19610203", None
+    study.save_as(path)
+
+
+@pytest.mark.parametrize("make", [lambda path: None, digital_x_ray])
+def test_dciodvfy_finds_no_new_errors(tmp_path, film, make):
     if shutil.which("dciodvfy") is None:
         missing("dciodvfy (Debian package dicom3tools)")
 
@@ -222,8 +242,9 @@ def test_dciodvfy_finds_no_new_errors(tmp_path, film):
         told = subprocess.run(["dciodvfy", "-new", path], capture_output=True, text=True).stderr
         return {line for line in told.splitlines() if line.startswith("Error")}
 
-    for dates in Dates:
-        new = deidentify_image(film, tmp_path, Options(Pseudonyms("s"), dates=dates, edges=3)).path
+    make(film)
+    for options in ({}, {"dates": Dates.SHIFT, "edges": 3.0}):
+        new = deidentify_image(film, tmp_path, Options(Pseudonyms("s"), **options)).path
         assert errors(new) <= errors(film)
 
 
