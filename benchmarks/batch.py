@@ -4,12 +4,15 @@ The limit of throughput is the slowest stage's own rate, measured alone in the s
 one study takes in all stages: N cores cannot draft more than N seconds of it a second. Studies are copies of the
 sample radiograph in full size (rates) and small altered copies of it (memory, kills), each a patient of its own.
 
-    python benchmarks/batch.py [encoder] [rates] [memory] [kills] [--kills 30 --kill-studies 500] [--memory 20000]
+    python benchmarks/batch.py rates --json rates.json              # for scale_model.py
+    python benchmarks/batch.py memory --memory 20000                # hours; the machine to itself
+    python benchmarks/batch.py kills --kills 30 --kill-studies 500  # the same
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -92,8 +95,8 @@ def _same(ours: list[bytes], theirs: list[bytes]) -> int:
     return sum(one == other for one, other in zip(ours, theirs, strict=True))
 
 
-def rates(workspace: Path, studies: int) -> None:
-    """Print the stages' own rates, and what one and two workers reach."""
+def rates(workspace: Path, studies: int, out: Path | None = None) -> None:
+    """Print the stages' own rates, and what one and two workers and two on Ray reach; write them for scale_model.py."""
     folder = workspace.parent
     films = full_size(folder / "full", studies)
     alone = _stages(workspace, films)
@@ -103,11 +106,18 @@ def rates(workspace: Path, studies: int) -> None:
     print(f"{'all stages, one core':36s} {1 / sum(alone.values()):8.2f} studies/s")
     reached = {}
     ours = os.sched_getaffinity(0)
-    for name, workers, cores in (("1 worker, one core", 1, {min(ours)}), ("1 worker", 1, ours), ("2 workers", 2, ours)):
+    runs: list[tuple[str, list[Any], set[int]]] = [
+        ("1 worker, one core", ["--workers", 1], {min(ours)}),
+        ("1 worker", ["--workers", 1], ours),
+        ("2 workers", ["--workers", 2], ours),
+    ]
+    if importlib.util.find_spec("ray"):
+        runs.append(("2 workers on Ray", ["--workers", 2, "--ray", "local"], ours))
+    for name, how, cores in runs:
         # Another seed is another key: the same studies are drafted once more.
         os.environ["RADRAG_SEED"] = str(len(reached) + 1)
         os.sched_setaffinity(0, cores)  # the command and its workers inherit it
-        process = start_batch(workspace, films, "--batch", f"r{len(reached)}", "--workers", workers, "--log-json")
+        process = start_batch(workspace, films, "--batch", f"r{len(reached)}", *how, "--log-json")
         os.sched_setaffinity(0, ours)
         _, said = process.communicate()
         reached[name] = _rate(said)
@@ -120,6 +130,38 @@ def rates(workspace: Path, studies: int) -> None:
     print(f"{'2 workers / 1':36s} {reached['2 workers'] / reached['1 worker']:8.2f}   target 1.80")
     print(f"{'2 workers / 1 on one core':36s} {reached['2 workers'] / reached['1 worker, one core']:8.2f}")
     print(f"{'2 workers / what the cores can do':36s} {reached['2 workers'] * whole / count:8.2f}")
+    if "2 workers on Ray" in reached:
+        overhead = reached["2 workers"] / reached["2 workers on Ray"] - 1
+        print(f"{'overhead of Ray, 2 workers':36s} {overhead:8.1%}   target 15 % at most")
+    if out is not None:
+        submit = _submission(films)
+        measured = {
+            "stages": alone,
+            "submit": submit,
+            "megabytes": _megabytes(films),
+            "reached": reached,
+            "cores": count,
+        }
+        out.write_text(json.dumps(measured, indent=1) + "\n")
+        print(f"written to {out}")
+
+
+def _submission(films: Path) -> dict[str, float]:
+    """Return the seconds a study of reading headers, and of hashing, as a submission does them."""
+    from radrag.dicom.read import find_studies
+    from radrag.disk import sha256_of
+
+    paths = sorted(films.iterdir())
+    seconds: dict[str, list[float]] = {"scan": [], "hash": []}
+    for _ in range(3):
+        _timed(seconds["scan"], lambda: find_studies([films], salt="x"))
+        _timed(seconds["hash"], lambda: [sha256_of(path) for path in paths])
+    return {name: min(values) / len(paths) for name, values in seconds.items()}
+
+
+def _megabytes(films: Path) -> float:
+    sizes = [path.stat().st_size for path in films.iterdir()]
+    return sum(sizes) / len(sizes) / 1e6
 
 
 def _stages(workspace: Path, films: Path) -> dict[str, float]:
@@ -226,6 +268,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--workspace", type=Path, help="with the IU reports and an index; copied  [default: a new one]")
     parser.add_argument("--studies", type=int, default=60)
+    parser.add_argument("--json", type=Path, help="write the rates here, for scale_model.py")
     parser.add_argument("--memory", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--kill-studies", type=int, default=40)
@@ -243,7 +286,7 @@ def main() -> None:
         if "encoder" in parts:
             encoder(folder)
         if "rates" in parts:
-            rates(workspace, given.studies)
+            rates(workspace, given.studies, given.json)
         if "memory" in parts:
             memory(folder, given.memory)
         if "kills" in parts:
