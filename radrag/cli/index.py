@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from radrag.cli.index_fit import fit
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
+from radrag.errors import UsageError
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
     from radrag.index.manifest import Manifest
     from radrag.workspace import Workspace
 
+
+SHOWN = 20
+"""Unknown cases named in an error."""
 
 LEAST_RECALL = 0.95
 """Self-recall below which an approximate index is called broken."""
@@ -32,24 +38,59 @@ command.add_command(fit)
 @click.option("--no-images", is_flag=True, help="Do not index the images that cases hold.")
 @click.option("--kind", metavar="KIND", help="flat, fp16, sq8, hnsw or ivfpq  [default: by rows and memory]")
 @click.option("--memory", type=click.IntRange(min=1), default=4096, show_default=True, help="MiB for each channel.")
+@click.option(
+    "--leave-out",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File of case ids, one a line, that are not indexed, such as leave_out_cases.txt of radrag audit leakage.",
+)
 @JSON_OPTION
 @click.pass_obj
-def build(settings: Settings, no_images: bool, kind: str | None, memory: int, as_json: bool) -> None:
+def build(
+    settings: Settings, no_images: bool, kind: str | None, memory: int, leave_out: Path | None, as_json: bool
+) -> None:
     """Index every case of the workspace and make this the current index.
 
     Reports are indexed by their findings, words and meaning, and the images that cases hold by the image encoder.
     """
     from radrag.workspace import Workspace
 
-    manifest = build_index(Workspace(settings), images=not no_images, kind=kind, memory=memory << 20)
+    workspace = Workspace(settings)
+    left_out = _left_out(workspace, leave_out) if leave_out else ()
+    manifest = build_index(workspace, images=not no_images, kind=kind, memory=memory << 20, left_out=left_out)
     if as_json:
         emit(asdict(manifest))
     else:
-        click.echo(f"Index {manifest.index_id}: {manifest.rows:,} cases, channels {', '.join(manifest.channels)}.")
+        without = f", {len(left_out):,} left out" if left_out else ""
+        channels = ", ".join(manifest.channels)
+        click.echo(f"Index {manifest.index_id}: {manifest.rows:,} cases{without}, channels {channels}.")
+
+
+def _left_out(workspace: Workspace, path: Path) -> tuple[str, ...]:
+    """Return the case ids of a file; blank lines and repeats do not count.
+
+    Raises:
+        UsageError: it is no text, or names cases that the workspace does not hold.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"{path.name} cannot be read as UTF-8 text.", hint="Give a case id a line.") from None
+    names = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    held = {case_id for case_id, _, _ in workspace.store.iter_patients()}
+    unknown = [name for name in names if name not in held]
+    if unknown:
+        shown = ", ".join(unknown[:SHOWN]) + (f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else "")
+        raise UsageError(f"{path.name} names cases that the workspace does not hold: {shown}.")
+    return names
 
 
 def build_index(
-    workspace: Workspace, *, images: bool = True, kind: str | None = None, memory: int = 4 << 30
+    workspace: Workspace,
+    *,
+    images: bool = True,
+    kind: str | None = None,
+    memory: int = 4 << 30,
+    left_out: Collection[str] = (),
 ) -> Manifest:
     """Build the workspace's index from its store; the image encoder is loaded only when a case holds an image."""
     from radrag.corpus.building import build_snapshot
@@ -64,6 +105,7 @@ def build_index(
             image_encoder=workspace.image_encoder if held else None,
             kind=kind,
             memory=memory,
+            left_out=left_out,
             progress=advance,
         )
 

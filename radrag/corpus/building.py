@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +49,7 @@ def build_snapshot(
     image_encoder: ImageEncoder | None = None,
     kind: str | None = None,
     memory: int = MEMORY,
+    left_out: Collection[str] = (),
     progress: Callable[[int], object] | None = None,
 ) -> Manifest:
     """Index every stored case; write ``folder/<index id>`` and make it the current index.
@@ -60,13 +61,14 @@ def build_snapshot(
         image_encoder: encodes the images that are held; without it, images are not indexed.
         kind: one of :data:`radrag.index.kinds.KINDS` for the vectors; default what suits their number and ``memory``.
         memory: bytes that each channel's vectors may take when they are searched.
+        left_out: ids of stored cases that are not indexed; the manifest names them.
         progress: called with the number of cases that were indexed since the last call.
 
     Raises:
         CorpusError: the store has no cases.
     """
     with _new_index(folder) as part:
-        return _Build(store, encoder, image_encoder, kind, memory).run(part, progress)
+        return _Build(store, encoder, image_encoder, kind, memory).run(part, frozenset(left_out), progress)
 
 
 class _Build:
@@ -87,12 +89,14 @@ class _Build:
         self._image = index(held, image_encoder.card.dimension) if image_encoder else None
         self._terms: list[list[str]] = []
 
-    def run(self, folder: Path, progress: Callable[[int], object] | None) -> Manifest:
-        """Read, embed and save all cases."""
+    def run(self, folder: Path, left_out: Set[str], progress: Callable[[int], object] | None) -> Manifest:
+        """Read, embed and save all cases but those left out."""
         store = self._store
         corpora: Counter[str] = Counter()
         batch: list[Case] = []
         for case in store.iter_cases():
+            if case.case_id in left_out:
+                continue
             corpora[case.corpus] += 1
             batch.append(case)
             if len(batch) == BATCH:
@@ -115,6 +119,7 @@ class _Build:
             corpus_sha256=store.corpus_fingerprint(),
             text_encoder=encoder_identity(self._encoder),
             image_encoder=encoder_identity(self._image_encoder) if IMAGE in vectors and self._image_encoder else {},
+            left_out=left_out,
         )
 
     def _add(self, batch: Sequence[Case], progress: Callable[[int], object] | None) -> None:
@@ -183,6 +188,7 @@ def _write_without(store: Store, old: Path, corpus: str, corpus_sha256: str, fol
         corpus_sha256=corpus_sha256,
         text_encoder=snapshot.manifest.text_encoder,
         image_encoder=snapshot.manifest.image_encoder,
+        left_out=[name for name in snapshot.manifest.left_out if not name.startswith(f"{corpus}:")],
     )
 
 
@@ -209,7 +215,7 @@ def _new_index(folder: Path, *, current: bool = True) -> Iterator[Path]:
         name = manifest.index_id
         if not (folder / name).exists():
             os.replace(part, folder / name)
-        elif _encoders(read_manifest(folder / name)) != _encoders(manifest):  # same content, other name or card
+        elif _named(read_manifest(folder / name)) != _named(manifest):  # same content, other name, card or left out
             write_manifest(folder / name, manifest)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -217,8 +223,8 @@ def _new_index(folder: Path, *, current: bool = True) -> Iterator[Path]:
         make_current(folder, name)
 
 
-def _encoders(manifest: Manifest) -> tuple[dict[str, str], dict[str, str]]:
-    return dict(manifest.text_encoder), dict(manifest.image_encoder)
+def _named(manifest: Manifest) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    return dict(manifest.text_encoder), dict(manifest.image_encoder), manifest.left_out
 
 
 def _save(
@@ -231,6 +237,7 @@ def _save(
     corpus_sha256: str,
     text_encoder: Mapping[str, str],
     image_encoder: Mapping[str, str],
+    left_out: Iterable[str],
 ) -> Manifest:
     """Write channels, case table and manifest."""
     for name, save in {LABELS: cases.save, LEXICAL: lexical.save, **{n: v.save for n, v in vectors.items()}}.items():
@@ -255,6 +262,7 @@ def _save(
         channels=channels,
         radrag=radrag.__version__,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        left_out=tuple(sorted(left_out)),
     )
     write_manifest(folder, manifest)
     return manifest

@@ -34,6 +34,7 @@ class Manifest:
         channels: channel name → dimension and metric.
         radrag: version that built the index.
         created_at: ISO 8601, UTC.
+        left_out: ids of stored cases that were kept out on purpose, sorted.
     """
 
     index_id: str
@@ -47,6 +48,7 @@ class Manifest:
     channels: Mapping[str, Mapping[str, Any]]
     radrag: str
     created_at: str
+    left_out: tuple[str, ...] = ()
     schema: str = SCHEMA
 
     def require(self, *, text_encoder: Mapping[str, str], labels: tuple[str, ...]) -> None:
@@ -102,6 +104,7 @@ def read_manifest(folder: Path) -> Manifest:
         values = json.loads((folder / FILE).read_text())
         schema = values["schema"]
         values["labels"] = tuple(values["labels"])
+        values["left_out"] = tuple(values.get("left_out", ()))  # radrag 0.1 before audits wrote none
         manifest = Manifest(**values) if schema == SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadIndex(
