@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radrag.cli.doctor_exchange import diagnose_exchange
 from radrag.cli.output import JSON_OPTION, emit
 from radrag.errors import RadragError, UsageError
 from radrag.settings import Settings
@@ -76,6 +77,7 @@ def diagnose(settings: Settings) -> Iterator[Check]:
     yield _disk(settings)
     workspace = Workspace(settings)
     yield _try("database", lambda: _database(workspace), "check RADRAG_DATABASE_URL, or restore a backup")
+    yield from (Check(*line) for line in diagnose_exchange(workspace))
     yield _try(
         "index", lambda: _index(workspace), "radrag demo, or: radrag corpus add iu-reports && radrag index build"
     )

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ create table if not exists commitments (
     title text, address text, transaction_uid text, asked text not null, tries integer not null, due real not null,
     primary key (title, address, transaction_uid)
 ) without rowid;
+create table if not exists refusals (code text primary key, count integer not null, last real not null) without rowid;
 """
 
 
@@ -187,6 +188,16 @@ class Ledger:
             row = (time.time() + seconds, *_key(commitment))
             connection.execute(f"update commitments set tries = tries + 1, due = ? where {_KEY}", row)
 
+    def refuse(self, code: str) -> None:
+        """Count something that was not taken, for whoever looks later; the sender has been told."""
+        row = (code, time.time())
+        with self._writing() as connection:
+            connection.execute(
+                "insert into refusals values (?, 1, ?) on conflict (code) "
+                "do update set count = count + 1, last = excluded.last",
+                row,
+            )
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
@@ -198,6 +209,18 @@ class Ledger:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 raise
+
+
+def refusals_of(path: Path) -> list[tuple[str, int, float]]:
+    """Return (code, how often, when last in seconds of the epoch) from a ledger that another process may write.
+
+    Empty for one that is not there, or cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return list(connection.execute("select code, count, last from refusals order by count desc, code"))
+    except sqlite3.Error:
+        return []
 
 
 _KEY = "title = ? and address = ? and transaction_uid = ?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -46,9 +47,10 @@ class Service:
         tell: Callable[[Told], None] = lambda _: None,
     ) -> None:
         settings = workspace.settings
-        self._tell = tell
+        self._told = tell
         self._stop = threading.Event()
         self.arrivals = Arrivals(settings.workspace, salt=settings.salt())
+        tell = self._tell
         self._committer = Committer(self.arrivals, options.peers, title=options.title, tell=tell)
         self._submitter = Submitter(workspace, self.arrivals, quiet=quiet, tell=tell)
         self._watcher = Watcher(watch, self.arrivals, workspace=settings.workspace, tell=tell) if watch else None
@@ -79,6 +81,13 @@ class Service:
             waiting = self.arrivals.ledger.waiting()
             self.arrivals.close()
             self._tell(Told("stopped", count=waiting))
+
+    def _tell(self, told: Told) -> None:
+        """Pass an event on, and count what was refused, for ``radrag doctor``."""
+        if told.kind in ("refused", "unknown_peer"):
+            with contextlib.suppress(sqlite3.Error):  # the disk is full, or we are about to end
+                self.arrivals.ledger.refuse(told.code)
+        self._told(told)
 
     def _look(self) -> None:
         try:

@@ -114,6 +114,11 @@ class Backlog:
     reasons: Mapping[str, int]
 
     @property
+    def undelivered(self) -> int:
+        """How many were not delivered, parked ones included."""
+        return self.open + self.counts[MessageState.PARKED]
+
+    @property
     def open(self) -> int:
         """How many are still to be delivered."""
         return self.counts[MessageState.WAITING] + self.counts[MessageState.SENDING]
