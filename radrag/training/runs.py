@@ -94,7 +94,6 @@ class Run:
         with ExitStack() as stack:
             stack.enter_context(_alone(self.folder))
             same_run(self.folder, self.config)
-            stack.enter_context(_on_signal(self._stop))
             self._stack = stack.pop_all()
         seed_everything(self.config.seed)
         self._began = self._saved = time.monotonic()
@@ -126,7 +125,6 @@ class Run:
             self.done = found.step
             self.best, self.best_step = found.state["best"], found.state["best_step"]
             self._earlier = found.state["seconds"]
-            self._began = time.monotonic()
             set_random_state(found.state["random"])
         run_metrics.cut(self.folder / METRICS, self.done)
         return self.done
@@ -134,14 +132,15 @@ class Run:
     def steps(self, total: int, *, title: str = "Training") -> Iterator[int]:
         """Yield the numbers of the steps that are to be done, from 1; those of earlier sittings are left out.
 
-        After each, in this order: a signal or the end of the sitting's time is heeded, and a checkpoint is written
+        Before the first and after the last a signal does what it does without a run: there is nothing to lose. After
+        each step, in this order: a signal or the end of the sitting's time is heeded, and a checkpoint is written
         when it is due. After the last one a checkpoint is written and the curves are drawn.
 
         Raises:
             Paused: the sitting is over.
             TrainingError: ``disk_full`` or ``diverged``.
         """
-        with RunProgress(title, total=total, done=self.done) as progress:
+        with _on_signal(self._stop), RunProgress(title, total=total, done=self.done) as progress:
             for step in range(self.done + 1, total + 1):
                 yield step
                 self.done = step
