@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Any
 
+import numpy as np
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.uid import UID, ExplicitVRLittleEndian
@@ -112,32 +115,49 @@ def without_identity(
 
 
 def _kept(dataset: Dataset) -> Dataset:
-    """Return numbers, terms and tables, each value written anew."""
+    """Return numbers, terms and tables, each value written anew, of the type that the standard has for it."""
     new = Dataset()
-    for keyword in sorted(NUMBERS | TERMS.keys() | {"PatientOrientation"}):
-        if keyword not in dataset:
-            continue
-        value = _number(dataset, keyword) if keyword in NUMBERS else _terms(dataset, keyword)
-        if value is not None:
-            new.add_new(keyword, dataset[keyword].VR, value)
+    for keyword in sorted(NUMBERS):
+        if keyword in dataset and (number := _number(dataset, keyword)) is not None:
+            setattr(new, keyword, number)
+    for keyword in sorted(TERMS.keys() | {"PatientOrientation"}):
+        if terms := _terms(dataset, keyword):
+            setattr(new, keyword, terms)
     for keyword in TABLES:
-        if items := dataset.get(keyword):
-            setattr(new, keyword, [_kept(item) for item in items])
+        items = [_table(item) for item in dataset.get(keyword) or ()]
+        if items and all(item is not None for item in items):
+            setattr(new, keyword, items)
     return new
 
 
-def _number(dataset: Dataset, keyword: str) -> object:
+def _table(item: Dataset) -> Dataset | None:
+    """Return a lookup table, None for one with more or less data than it says."""
+    new = Dataset()
+    descriptor, data = _number(item, "LUTDescriptor"), item.get("LUTData")
+    if not isinstance(descriptor, list) or len(descriptor) != 3 or data is None:
+        return None
+    written = data if isinstance(data, bytes) else np.asarray(data).astype("<u2").tobytes()
+    entries = descriptor[0] or 2**16  # PS3.3 C.11.1.1
+    if len(written) not in (2 * entries, entries + entries % 2):
+        return None
+    new.LUTDescriptor = descriptor
+    new.add_new("LUTData", "OW", written)
+    if terms := _terms(item, "ModalityLUTType"):
+        new.ModalityLUTType = terms
+    return new
+
+
+def _number(dataset: Dataset, keyword: str) -> Any:
+    """Return numbers, as text where they are kept so; None where any is none, or is too long to be harmless."""
     try:
         value = dataset[keyword].value
-        if keyword == "LUTData":
-            return value
         several = isinstance(value, MultiValue | list | tuple)
         found = [_plain(one) for one in (value if several else [value])]
     except DECODER_ERRORS:
         return None
     if not found or any(one is None for one in found):
         return None
-    written = [str(one) for one in found] if dataset[keyword].VR in ("DS", "IS") else found
+    written = list(map(str, found)) if dictionary_VR(keyword) in ("DS", "IS") else found
     return written if several else written[0]
 
 
@@ -149,7 +169,7 @@ def _plain(value: object) -> int | float | None:
 
 
 def _terms(dataset: Dataset, keyword: str) -> Sequence[str] | None:
-    values = [one.upper() for one in texts(dataset, keyword)]
+    values = [one.upper() for one in texts(dataset, keyword)] if keyword in dataset else []
     if keyword == "PatientOrientation":
         return values if values and all(map(ORIENTATION.fullmatch, values)) else None
     if keyword == "ImageType":  # PS3.3 C.7.6.1.1.2: two values at least; further ones are free

@@ -14,7 +14,7 @@ NUMBERS = frozenset(
     "SamplesPerPixel PlanarConfiguration Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation "  # noqa: SIM905
     "PixelPaddingValue PixelPaddingRangeLimit PixelAspectRatio PixelSpacing ImagerPixelSpacing "
     "NominalScannedPixelSpacing RescaleIntercept RescaleSlope WindowCenter WindowWidth PixelIntensityRelationshipSign "
-    "SeriesNumber InstanceNumber LossyImageCompressionRatio LUTDescriptor LUTData "
+    "SeriesNumber InstanceNumber LossyImageCompressionRatio "
     "KVP ExposureTime Exposure XRayTubeCurrent DistanceSourceToDetector DistanceSourceToPatient".split()
 )
 MOST = 10.0**6  # above, it may be a telephone or record number
@@ -50,7 +50,7 @@ UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfRefer
 DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 
 TABLES = ("ModalityLUTSequence", "VOILUTSequence")
-"""Sequences whose items are treated like the image."""
+"""Sequences of lookup tables, of which descriptor and data stay."""
 
 CODES = {
     "272479007": ("SCT", "postero-anterior"),

@@ -156,7 +156,7 @@ class DicomWeb:
                     raise self._not_dicomweb(response, "multipart/related of DICOM objects")
                 result: list[Result] = []
                 try:
-                    for headers, pieces in parts(_pieces(response), boundary):
+                    for headers, pieces in parts(response.iter_bytes(), boundary):
                         kind = headers.get("content-type", "application/dicom").partition(";")[0].strip().lower()
                         if kind != "application/dicom":
                             raise self._not_dicomweb(response, "DICOM objects")
@@ -186,7 +186,7 @@ class DicomWeb:
                 return []
             if response.headers.get("content-type", "").partition(";")[0].strip().lower() not in _JSON:
                 raise self._not_dicomweb(response, "DICOM JSON")
-            body = b"".join(_limited(_pieces(response), MOST_JSON_BYTES))
+            body = b"".join(_limited(response.iter_bytes(), MOST_JSON_BYTES))
         try:
             found = json.loads(body)
         except ValueError:
@@ -210,6 +210,8 @@ class DicomWeb:
                 message = f"{self.host} does not show a certificate that is trusted here."
                 raise DicomWebError(PullCode.CERTIFICATE, message, hint="Name its authority: --authorities.") from None
             raise _Passing(f"no connection ({type(error).__name__})") from None
+        except httpx2.DecodingError:
+            raise _Passing("the answer is damaged") from None
 
     def _again(self, request: Callable[[], Result]) -> Result:
         for attempt in range(1, self._tries + 1):
@@ -256,10 +258,6 @@ def _trusting(access: Access) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=access.authorities)
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"The authorities cannot be read: {error.strerror or type(error).__name__}.") from None
-
-
-def _pieces(response: httpx2.Response) -> Iterator[bytes]:
-    return response.iter_raw()
 
 
 def _limited(pieces: Iterator[bytes], most: int = MOST_BYTES) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from radrag.dicom.deidentify import patient_key
 from radrag.dicom.quality import RADIOGRAPHY
-from radrag.errors import RefusalCode
+from radrag.errors import RefusalCode, UsageError
 from radrag.exchange.arrivals import Arrivals, ListenError, Taken
 from radrag.exchange.dicomweb import DicomWeb, DicomWebError
 from radrag.exchange.listener import STORAGE
@@ -99,13 +99,14 @@ class Puller:
 
     def _priors(self, study: FoundStudy, count: int, counts: _Counts) -> list[tuple[Path, ...]]:
         """Return images of the patient's studies before this one, newest first."""
-        if not study.patient_id or not study.date:
-            reason = "the server does not say whose the study is, or of when"
-            self._tell(Told("no_priors", message=f"No earlier studies are looked for: {reason}."))
+        wanted = _earlier(study)
+        if wanted is None:
+            message = "No earlier studies are looked for: the server does not say whose the study is, or of when."
+            self._tell(Told("no_priors", message=message))
             return []
         earlier = [
             one
-            for one in self.find(Wanted(patient=study.patient_id, dates=f"-{study.date}"))
+            for one in self.find(wanted)
             if one.uid != study.uid and _same_patient(one, study) and _moment(one) < _moment(study)
         ]
         found: list[tuple[Path, ...]] = []
@@ -175,6 +176,16 @@ class Puller:
 
     def _key(self, image: FoundImage) -> str:
         return self._arrivals.key_of("refused", image.instance)
+
+
+def _earlier(study: FoundStudy) -> Wanted | None:
+    """Return what asks for the patient's studies up to this one's day; None where that cannot be asked."""
+    if not study.patient_id or not study.date:
+        return None
+    try:
+        return Wanted(patient=study.patient_id, dates=f"-{study.date}")
+    except UsageError:  # an id with wildcards in it would find others
+        return None
 
 
 def _may_be_radiograph(study: FoundStudy) -> bool:

@@ -23,7 +23,7 @@ from radrag.dicom.header import PIXEL_DATA, read_header, text
 from radrag.dicom.kept_attributes import TABLES
 from radrag.dicom.quality import check_header
 from radrag.disk import replacing
-from radrag.errors import RadragError, RefusalCode
+from radrag.errors import ExportCode, ExportError, RadragError, RefusalCode, StudyRefused
 from radrag.reports.identifiers import without_identifiers
 from radrag.reports.sections import parse_sections
 from radrag.reports.sentences import split_sentences
@@ -102,29 +102,34 @@ def deidentify_image(path: Path, folder: Path, options: Options) -> Cleaned:
     Raises:
         StudyRefused: no chest radiograph that can be read.
         NotCleanable: not an image, or text is burned in and ``options`` neither clean nor keep it.
+        ExportError: the folder cannot be written.
     """
     with silence, refusing(path, RefusalCode.BAD_HEADER, "the header cannot be read"):
         header = read_header(path)
-        _require_image(text(header.dataset, "SOPClassUID"))
+        _require_image(header.dataset, path)
         check_header(header, str(path))
         whole = dcmread(path, stop_before_pixels=True, force=True)
         _require_clean_pixels(whole, options)
         _require_order(whole, header.transfer_syntax)
         words = _naming_words(whole)
+        new = without_identity(whole, options.pseudonyms, dates=options.dates, cleaned=options.cleans)
     with silence, refusing(path, RefusalCode.UNDECODABLE, "the pixels cannot be decoded"):
         _, stored = read_stored(path, header)
-    boxes = [*options.blank, *border(stored.values.shape, options.edges)]
+    values = _signed(stored) if stored.signed else stored.values
+    boxes = [*options.blank, *border(values.shape, options.edges)]
     if options.detect is not None:
-        boxes += find_text(stored.values, options.detect)
-    new = without_identity(whole, options.pseudonyms, dates=options.dates, cleaned=options.cleans)
-    _put_pixels(new, Stored(_cleaned(stored, boxes), stored.bits, stored.signed, stored.grey))
+        boxes += find_text(values, options.detect)
+    _put_pixels(new, stored, blanked(values, boxes) if boxes else values)
     if header.transfer_syntax in _LOSSY:
         new.LossyImageCompression = "01"
     study = safe_name(new.StudyInstanceUID)
     place = folder / study / f"image-{hashlib.sha256(new.SOPInstanceUID.encode()).hexdigest()[:16]}.dcm"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(place) as part:
-        new.save_as(part, enforce_file_format=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(place) as part:
+            new.save_as(part, enforce_file_format=True)
+    except OSError as error:
+        raise ExportError(ExportCode.NOT_WRITABLE, f"{folder} cannot be written: {error.strerror}.") from None
     return Cleaned(place, study, len(boxes), words)
 
 
@@ -145,8 +150,11 @@ def deidentify_report(report: str, words: frozenset[str]) -> tuple[str, int]:
     return "\n\n".join(kept) + "\n" if kept else "", left_out
 
 
-def _require_image(sop_class: str) -> None:
+def _require_image(dataset: Dataset, path: Path) -> None:
+    sop_class = text(dataset, "SOPClassUID")
     if sop_class in IMAGES:
+        if not all(text(dataset, keyword) for keyword in ("StudyInstanceUID", "SOPInstanceUID")):
+            raise StudyRefused(RefusalCode.BAD_HEADER, str(path), "the file lacks a UID of study or image.")
         return
     kind = "an encapsulated document" if sop_class.startswith(_PDF) else "no radiograph"
     kind = "a structured report" if sop_class.startswith(_REPORTS) else kind
@@ -166,17 +174,15 @@ def _require_order(dataset: Dataset, syntax: str) -> None:
         raise NotCleanable("Lookup tables in the retired big-endian order are not copied.", hint=hint)
 
 
-def _cleaned(stored: Stored, boxes: list[Box]) -> npt.NDArray[Any]:
-    """Return stored values, signed ones as such, with boxes blanked."""
-    values = stored.values
-    if stored.signed:  # extend the sign to the whole word
-        spare = values.dtype.itemsize * 8 - stored.bits
-        values = np.right_shift((values << spare).view(f"i{values.dtype.itemsize}"), spare)
-    return blanked(values, boxes) if boxes else values
+def _signed(stored: Stored) -> npt.NDArray[Any]:
+    """Return stored values of two's complement as signed ones."""
+    kind = stored.values.dtype
+    spare = kind.itemsize * 8 - stored.bits
+    extended: npt.NDArray[Any] = np.right_shift((stored.values << spare).view(f"i{kind.itemsize}"), spare)
+    return extended
 
 
-def _put_pixels(new: Dataset, stored: Stored) -> None:
-    values = stored.values
+def _put_pixels(new: Dataset, stored: Stored, values: npt.NDArray[Any]) -> None:
     new.SamplesPerPixel, (new.Rows, new.Columns) = 1, values.shape
     if "PlanarConfiguration" in new:
         del new.PlanarConfiguration

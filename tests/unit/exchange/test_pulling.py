@@ -103,6 +103,14 @@ def test_a_prior_of_another_hospitals_patient_with_the_same_id_stays_there(pull,
     assert one["priors"] == [] and one["stored"] == 1
 
 
+@pytest.mark.parametrize("patient", ["", "P*", "P?"])
+def test_without_a_patient_id_that_names_one_person_no_priors_are_looked_for(pull, server, patient):
+    server.datasets[0][0].PatientID = patient
+    _, (one,) = pull("--accession", "A1", "--priors", "2")
+    assert one["priors"] == [] and one["stored"] == 1
+    assert not any("PatientID" in query for _, query, _ in server.asked)
+
+
 def test_a_connection_that_breaks_in_an_image_is_tried_again_and_leaves_no_half(pull, server, tmp_path):
     server.cut = [0, 100, 20_000]
     code, (one,) = pull("--accession", "A1")

@@ -14,15 +14,16 @@ from click.testing import CliRunner
 from PIL import Image, ImageDraw, ImageFont
 from planted import plant
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import EncapsulatedPDFStorage, JPEGBaseline8Bit
+from pydicom.uid import EncapsulatedPDFStorage, ImplicitVRLittleEndian, JPEGBaseline8Bit
 from support import missing
 
 from radrag.cli.deidentify import command, read_box
 from radrag.dicom.basic_profile import Dates, Pseudonyms
 from radrag.dicom.read import load_image
-from radrag.errors import RadragError, StudyRefused, UsageError
+from radrag.errors import ExportError, RadragError, StudyRefused, UsageError
 from radrag.export.deidentified import NotCleanable, Options, deidentify_image, deidentify_report
 from radrag.settings import load_settings
 
@@ -141,11 +142,49 @@ def test_signed_pixels_stay_what_they_were(tmp_path, film):
     assert np.array_equal(dcmread(deidentify_image(film, tmp_path / "out", PLAIN).path).pixel_array, pixels)
 
 
+def test_a_type_that_the_standard_has_not_for_an_attribute_carries_nothing(tmp_path, film):
+    dataset = dcmread(film)
+    dataset.add(DataElement("Exposure", "LO", "Zq998 hidden"))
+    dataset.add(DataElement("WindowCenter", "LT", "15000"))
+    dataset.save_as(film)
+    new = deidentify_image(film, tmp_path / "out", PLAIN).path
+    assert b"Zq998" in film.read_bytes() and b"Zq998" not in new.read_bytes()
+    assert dcmread(new)["WindowCenter"].VR == "DS" and dcmread(new).WindowCenter == 15000
+
+
+@pytest.mark.parametrize(("data", "kept"), [(b"\0\0\xff\xff", True), (b"\0\0\xff\xffZq997 hidden", False)])
+def test_a_lookup_table_has_the_data_that_it_says_or_goes(tmp_path, film, data, kept):
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [2, 0, 16], data
+    new = dcmread(deidentify_image(changed(film, VOILUTSequence=[table]), tmp_path / "out", PLAIN).path)
+    assert ("VOILUTSequence" in new) is kept
+
+
+def test_an_image_in_implicit_syntax_keeps_its_numbers(tmp_path, film):
+    dataset = dcmread(film)
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [2, 0, 16], b"\0\0\xff\xff"
+    dataset.VOILUTSequence, dataset.PixelPaddingValue = [table], 7
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    dataset.save_as(film, implicit_vr=True, little_endian=True)
+    new = dcmread(deidentify_image(film, tmp_path / "out", PLAIN).path)
+    assert new.PixelPaddingValue == 7 and new.VOILUTSequence[0].LUTData == b"\0\0\xff\xff"
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path, film):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(ExportError):
+        deidentify_image(film, tmp_path / "out", PLAIN)
+
+
 def test_what_cannot_be_cleaned_is_refused(tmp_path, film):
     for sop_class in (EncapsulatedPDFStorage, "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.2"):
         changed(film, SOPClassUID=sop_class)
         with pytest.raises(NotCleanable):
             deidentify_image(film, tmp_path / "out", PLAIN)
+    changed(film, SOPClassUID="1.2.840.10008.5.1.4.1.1.1", StudyInstanceUID="")
+    with pytest.raises(StudyRefused, match="UID"):
+        deidentify_image(film, tmp_path / "out", PLAIN)
     (tmp_path / "notes.dcm").write_text("Doe")
     with pytest.raises(StudyRefused):
         deidentify_image(tmp_path / "notes.dcm", tmp_path / "out", PLAIN)
