@@ -167,9 +167,11 @@ def carries(sentence: Sentence, statement: Statement) -> bool:
     stated = {name for label in statement.states for name in (label, *report_names(label))}
     if negative & stated or positive & set(statement.denies):
         return False
-    if statement.states and statement.states != (NO_FINDING,):
-        return bool(positive & stated) and set(statement.denies) <= negative
-    return set(statement.denies) <= negative and set(statement.states) <= positive
+    if not set(statement.denies) <= negative:
+        return False
+    if set(statement.states) <= {NO_FINDING}:
+        return set(statement.states) <= positive <= {NO_FINDING}
+    return bool(positive & stated)
 
 
 def _worded(statement: Statement, own: Sequence[Sentence]) -> str:
