@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from radrag.cli.audit_calibration import calibration
 from radrag.cli.audit_chain import chain
 from radrag.cli.audit_hubs import hubs
 from radrag.cli.audit_leakage import leakage
@@ -29,3 +30,4 @@ command.add_command(hubs)
 command.add_command(provenance)
 command.add_command(retrieval)
 command.add_command(subgroups)
+command.add_command(calibration)
