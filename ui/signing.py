@@ -8,7 +8,7 @@ from radrag.domain import ReportState, Role
 from radrag.review.signoff import ATTESTATION, LONGEST_ADDENDUM, critical_findings, missing_acknowledgements
 from radrag.review.values import Review
 from radrag.store.people_values import Account
-from ui import cards, exporting, focusing, review_cards
+from ui import cards, exporting, focusing, review_cards, sending
 from ui.sitting import Sitting, sections_of
 
 WAYS = ("Telephone", "In person", "Message")
@@ -24,6 +24,7 @@ def show(sitting: Sitting, person: Account) -> None:
         _acknowledgements(sitting)
         _unsigned(sitting, person)
     exporting.show(sitting.draft, review, person)
+    sending.show(sitting.draft, review, person)
 
 
 def _unsigned(sitting: Sitting, person: Account) -> None:
