@@ -102,6 +102,13 @@ def _retrieval(inputs: Inputs) -> Section:
     return section(inputs.retrieval)
 
 
+def _subgroups(inputs: Inputs) -> Section:
+    from radrag.audit.sections_subgroups import section
+    from radrag.cli.audit_subgroups import grouped
+
+    return section(grouped(inputs.workspace, inputs.queries, inputs.attributes))
+
+
 def _hubs(inputs: Inputs) -> Section:
     from radrag.audit.hubs import section
 
@@ -122,6 +129,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Inputs], Section]]] = {
     "leakage": ("Leakage", _leakage),
     "retrieval": ("Retrieval", _retrieval),
     "hubs": ("Hubs and coverage", _hubs),
+    "subgroups": ("Subgroups", _subgroups),
 }
 """Section → its title and what makes it, in the report's order."""
 
