@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from radrag.dicom.greys import Greys
 from radrag.dicom.read import load_image
 from radrag.domain import Box, Study, StudyImage
 from radrag.errors import StudyRefused
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SIDE = 480  # pixels of the longer side: 150 dots an inch at 80 mm
 
@@ -41,10 +46,18 @@ def pictures(study: Study, places: tuple[tuple[str, Box], ...] = ()) -> tuple[Pi
     return tuple(_picture(image, places if number == 0 else ()) for number, image in enumerate(study.images))
 
 
-def _picture(image: StudyImage, places: tuple[tuple[str, Box], ...]) -> Picture:
+def _small(greys: Greys, width: int, height: int) -> Image:
+    """Return a picture of a display image: in 256 greys before it is made small, which JPEG has no more of."""
     import numpy as np
-    from PIL import Image
+    from PIL import Image as pil
 
+    if greys.table is None:
+        return pil.fromarray(np.round(greys.resized((height, width)) * 255).astype(np.uint8))
+    eight = np.round(greys.table * 255).astype(np.uint8).take(greys.values, mode="clip")
+    return pil.fromarray(eight).resize((width, height), pil.Resampling.BILINEAR, reducing_gap=3.0)
+
+
+def _picture(image: StudyImage, places: tuple[tuple[str, Box], ...]) -> Picture:
     if not image.path:
         return Picture(image)
     try:
@@ -56,9 +69,8 @@ def _picture(image: StudyImage, places: tuple[tuple[str, Box], ...]) -> Picture:
     rows, columns = loaded.geometry.display_rows, loaded.geometry.display_columns
     scale = SIDE / max(rows, columns)
     width, height = max(1, round(columns * scale)), max(1, round(rows * scale))
-    shown = loaded.greys.resized((height, width))
     buffer = io.BytesIO()
-    Image.fromarray(np.round(shown * 255).astype(np.uint8)).save(buffer, "JPEG", quality=85)
+    _small(loaded.greys, width, height).save(buffer, "JPEG", quality=85)
     boxes = []
     for label, box in places:
         x0, y0, x1, y1 = loaded.geometry.box_to_display(box)
