@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radrag.cli.output import JSON_OPTION, emit, say
-from radrag.settings import Settings
+from radrag.settings import Settings, default_workspace
 
 if TYPE_CHECKING:
     from radrag.training.generator_data import Grounds
@@ -35,10 +35,13 @@ def command() -> None:
 @MINUTES
 @SEED
 @JSON_OPTION
-def align(config: str, data: Path, out: Path, minutes: float | None, seed: int | None, as_json: bool) -> int:
+@click.pass_obj
+def align(
+    settings: Settings, config: str, data: Path, out: Path, minutes: float | None, seed: int | None, as_json: bool
+) -> int:
     """Train the image-text encoder by a run: a shipped one's name, or a YAML file."""
     training: Any = importlib.import_module("radrag.training.align")
-    again = _again("align", config, data, out)
+    again = _again(settings, "align", config, data, out)
     return _told(lambda: training.run(config, out, data=data, minutes=minutes, seed=seed, again=again), out, as_json)
 
 
@@ -71,7 +74,7 @@ def generator(
     images = read_labels(data / "nih")
     chosen = settings.with_changes(encoder=encoder)
     looks = load_image_encoder(chosen.encoder, weights=chosen.encoder_weights, cache=chosen.cache, device=chosen.device)
-    again = _again("generator", config, data, out, *(["--encoder", encoder] if encoder else []))
+    again = _again(settings, "generator", config, data, out, *(["--encoder", encoder] if encoder else []))
 
     def train() -> Any:
         grounds = _grounds(chosen, data / "iu_xray", out / "corpus")
@@ -114,5 +117,7 @@ def _told(train: Callable[[], Any], out: Path, as_json: bool) -> int:
     return 0
 
 
-def _again(kind: str, config: str, data: Path, out: Path, *more: str) -> str:
-    return shlex.join(["radrag", "train", kind, config, "--data", str(data), "--out", str(out), *more])
+def _again(settings: Settings, kind: str, config: str, data: Path, out: Path, *more: str) -> str:
+    """Return the command that resumes a run."""
+    place = [] if settings.workspace == default_workspace() else ["--workspace", str(settings.workspace)]
+    return shlex.join(["radrag", *place, "train", kind, config, "--data", str(data), "--out", str(out), *more])
