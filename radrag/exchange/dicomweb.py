@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from radrag import __version__
-from radrag.errors import RadragError, UsageError
+from radrag.errors import UsageError
+from radrag.exchange.dicom_json import image_of, not_heeded, study_of, without_encoding
 from radrag.exchange.multipart import BrokenBody, boundary_of, parts
-from radrag.exchange.pull_values import Access, FoundImage, FoundStudy, PullCode, Wanted
+from radrag.exchange.pull_values import Access, DicomWebError, FoundImage, FoundStudy, PullCode, Wanted
 from radrag.fetching.http import retry_after
 
 if TYPE_CHECKING:
@@ -33,25 +34,6 @@ LONGEST_RETRY_AFTER = 300.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # RFC 9110, 6585, 8470: the same request may succeed later
 _JSON = ("application/dicom+json", "application/json")
 _DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'  # as stored, nothing is recoded
-_UID = re.compile(r"[0-9.]{1,64}")
-
-# (0020,000D) and others, as the JSON model names them (PS3.18 F.2)
-_STUDY, _SERIES, _INSTANCE, _CLASS = "0020000D", "0020000E", "00080018", "00080016"
-_PATIENT, _ISSUER, _ACCESSION, _DATE, _TIME = "00100020", "00100021", "00080050", "00080020", "00080030"
-_MODALITY, _MODALITIES = "00080060", "00080061"
-_EXACT = {"StudyInstanceUID": _STUDY, "PatientID": _PATIENT, "AccessionNumber": _ACCESSION}  # PS3.18 table 10.6.1-5
-
-
-class DicomWebError(RadragError):
-    """A DICOMweb server gave no answer that can be used.
-
-    Attributes:
-        code: the :class:`PullCode`, as a string.
-    """
-
-    def __init__(self, code: PullCode, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.code = code.value
 
 
 class _Passing(Exception):
@@ -100,31 +82,20 @@ class DicomWeb:
         Raises:
             DicomWebError: no usable answer, or one that does not heed what was asked.
         """
-        found: dict[str, FoundStudy] = {}
-        for query in wanted.queries():
-            for one in self._found(query):
-                study = FoundStudy(
-                    uid=_uid(one, _STUDY),
-                    patient_id=_first(one, _PATIENT),
-                    issuer=_first(one, _ISSUER),
-                    date=_first(one, _DATE),
-                    time=_first(one, _TIME),
-                    modalities=tuple(map(str, _values(one, _MODALITIES))),
-                )
-                found[study.uid] = study
-        return list(found.values())
+        found = [study_of(one) for query in wanted.queries() for one in self._found(query)]
+        return list({study.uid: study for study in found}.values())
 
     def _found(self, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         none = True
         for one in self._matches("/studies", query):
-            if other := _not_heeded(query, one):
+            if other := not_heeded(query, one):
                 message = f"The server does not search by {other}: it names other studies."
                 raise DicomWebError(PullCode.NOT_HEEDED, message)
             none = False
             yield one
         # Orthanc's plug-in 1.7, Debian 12's, does not decode %20 and the like: wildcards there, exactly matched here.
-        if none and (wider := _without_encoding(query)) != query:
-            yield from (one for one in self._matches("/studies", wider) if not _not_heeded(query, one))
+        if none and (wider := without_encoding(query)) != query:
+            yield from (one for one in self._matches("/studies", wider) if not not_heeded(query, one))
 
     def images(self, study: FoundStudy) -> list[FoundImage]:
         """Return what a study holds: all of its instances, whatever they are.
@@ -132,10 +103,7 @@ class DicomWeb:
         Raises:
             DicomWebError: no usable answer.
         """
-        return [
-            FoundImage(study.uid, _uid(one, _SERIES), _uid(one, _INSTANCE), _first(one, _CLASS), _first(one, _MODALITY))
-            for one in self._matches(f"/studies/{study.uid}/instances", {})
-        ]
+        return [image_of(study, one) for one in self._matches(f"/studies/{study.uid}/instances", {})]
 
     def fetch(self, image: FoundImage, take: Callable[[Iterator[bytes]], Result]) -> Result:
         """Retrieve one object as the server has it.
@@ -157,33 +125,39 @@ class DicomWeb:
                 result: list[Result] = []
                 try:
                     for headers, pieces in parts(response.iter_bytes(), boundary):
+                        if result:
+                            message = "The server answers with several objects where one was asked for."
+                            raise DicomWebError(PullCode.NOT_DICOMWEB, message)
                         kind = headers.get("content-type", "application/dicom").partition(";")[0].strip().lower()
                         if kind != "application/dicom":
                             raise self._not_dicomweb(response, "DICOM objects")
                         result.append(take(_limited(pieces)))
                 except BrokenBody:
                     raise _Passing("the answer broke off") from None
-                if len(result) != 1:
-                    message = f"The server answers with {len(result)} objects where one was asked for."
-                    raise DicomWebError(PullCode.NOT_DICOMWEB, message)
+                if not result:
+                    raise DicomWebError(PullCode.NOT_DICOMWEB, "The server's answer holds no object.")
                 return result[0]
 
         return self._again(one)
 
     def _matches(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-        for page in range(MOST_PAGES):
-            paged = {**query, "limit": str(PAGE), "offset": str(page * PAGE)}
-            found = self._again(lambda asked=paged: self._json(path, asked))  # type: ignore[misc]
+        offset = 0
+        for _ in range(MOST_PAGES):
+            paged = {**query, "limit": str(PAGE), "offset": str(offset)}
+            found, more = self._again(lambda asked=paged: self._json(path, asked))  # type: ignore[misc]
             yield from found
-            if len(found) < PAGE:
+            offset += len(found)
+            if not found or (len(found) < PAGE and not more):
                 return
-        message = f"More than {PAGE * MOST_PAGES:,} matches."
+        message = f"There are more than {offset:,} matches."
         raise DicomWebError(PullCode.TOO_MANY, message, hint="Ask for less, such as one day at a time.")
 
-    def _json(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    def _json(self, path: str, query: Mapping[str, str]) -> tuple[list[Mapping[str, Any]], bool]:
+        """Return matches, and whether the server says that it gives fewer than there are (PS3.18 10.6.3.1)."""
         with self._reply(path, query, _JSON[0]) as response:
             if response.status_code == 204:
-                return []
+                return [], False
+            more = response.headers.get("warning", "").startswith("299")
             if response.headers.get("content-type", "").partition(";")[0].strip().lower() not in _JSON:
                 raise self._not_dicomweb(response, "DICOM JSON")
             body = b"".join(_limited(response.iter_bytes(), MOST_JSON_BYTES))
@@ -193,7 +167,7 @@ class DicomWeb:
             found = None
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise DicomWebError(PullCode.NOT_DICOMWEB, "The server's answer is not the JSON of DICOMweb.")
-        return found
+        return found, more
 
     @contextmanager
     def _reply(self, path: str, query: Mapping[str, str], accept: str) -> Iterator[httpx2.Response]:
@@ -267,37 +241,6 @@ def _limited(pieces: Iterator[bytes], most: int = MOST_BYTES) -> Iterator[bytes]
         if size > most:
             raise DicomWebError(PullCode.TOO_LARGE, f"The server sends an object of more than {most >> 20} MiB.")
         yield piece
-
-
-def _not_heeded(query: Mapping[str, str], one: Mapping[str, Any]) -> str:
-    """Return the key that a match does not match: one that the server does not know would give everybody's studies."""
-    for key, tag in _EXACT.items():
-        if key in query and _first(one, tag) != query[key]:
-            return key
-    return ""
-
-
-def _without_encoding(query: Mapping[str, str]) -> dict[str, str]:
-    plain = {key: re.sub(r"[^A-Za-z0-9._~-]+", "*", query[key]) for key in _EXACT if key in query}
-    return {**query, **plain}
-
-
-def _values(one: Mapping[str, Any], tag: str) -> list[Any]:
-    element = one.get(tag)
-    values = element.get("Value") if isinstance(element, dict) else None
-    return [value for value in values if value is not None] if isinstance(values, list) else []
-
-
-def _first(one: Mapping[str, Any], tag: str) -> str:
-    values = _values(one, tag)
-    return str(values[0]).strip() if values else ""
-
-
-def _uid(one: Mapping[str, Any], tag: str) -> str:
-    uid = _first(one, tag)
-    if not _UID.fullmatch(uid):  # it becomes a part of the next address
-        raise DicomWebError(PullCode.NOT_DICOMWEB, "The server names a study or object by something that is no UID.")
-    return uid
 
 
 def _root(error: BaseException) -> BaseException:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from radrag.errors import UsageError
+from radrag.errors import RadragError, UsageError
 
 
 class PullCode(StrEnum):
@@ -26,6 +26,18 @@ class PullCode(StrEnum):
     CERTIFICATE = "certificate"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
+
+
+class DicomWebError(RadragError):
+    """A DICOMweb server gave no answer that can be used.
+
+    Attributes:
+        code: the :class:`PullCode`, as a string.
+    """
+
+    def __init__(self, code: PullCode, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +168,6 @@ class FoundImage:
     series: str
     instance: str
     sop_class: str
-    modality: str = ""
 
 
 def _is_loopback(host: str) -> bool:

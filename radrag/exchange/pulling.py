@@ -11,9 +11,9 @@ from radrag.dicom.deidentify import patient_key
 from radrag.dicom.quality import RADIOGRAPHY
 from radrag.errors import RefusalCode, UsageError
 from radrag.exchange.arrivals import Arrivals, ListenError, Taken
-from radrag.exchange.dicomweb import DicomWeb, DicomWebError
+from radrag.exchange.dicomweb import DicomWeb
 from radrag.exchange.listener import STORAGE
-from radrag.exchange.pull_values import FoundImage, FoundStudy, PullCode, Wanted
+from radrag.exchange.pull_values import DicomWebError, FoundImage, FoundStudy, PullCode, Wanted
 from radrag.exchange.values import Told
 
 MOST_LOOKED_AT = 10  # earlier studies that are looked at for each prior that is wanted

@@ -9,8 +9,8 @@ from orthanc_server import orthanc_with_dicomweb
 from pydicom import dcmread
 
 from radrag.cli.pull import command
-from radrag.exchange.dicomweb import DicomWeb, DicomWebError
-from radrag.exchange.pull_values import Access, Wanted
+from radrag.exchange.dicomweb import DicomWeb
+from radrag.exchange.pull_values import Access, DicomWebError, Wanted
 from radrag.settings import load_settings
 
 

@@ -8,8 +8,8 @@ from dicomweb_server import DicomWebServer, endless, html, reply
 
 from radrag.errors import UsageError
 from radrag.exchange import dicomweb
-from radrag.exchange.dicomweb import DicomWeb, DicomWebError
-from radrag.exchange.pull_values import Access, FoundImage, Wanted
+from radrag.exchange.dicomweb import DicomWeb
+from radrag.exchange.pull_values import Access, DicomWebError, FoundImage, Wanted
 
 IMAGE = FoundImage("1.2", "1.2.3", "1.2.3.4", "1.2.840.10008.5.1.4.1.1.1")
 ASKED = Wanted(accession="A1")
@@ -192,3 +192,20 @@ def test_a_server_that_does_not_decode_its_query_is_asked_with_wildcards_and_mat
     server.faults["studies"] = [204, lambda one: reply(one, 200, kind, found)]
     assert [one.uid for one in client.studies(Wanted(patient="P 1"))] == ["1.0"]
     assert [query["PatientID"] for _, query, _ in server.asked] == ["P 1", "P*1"]
+
+
+def test_a_server_that_gives_fewer_than_asked_for_is_asked_for_the_rest(server, client):
+    def page(number, **headers):
+        body = b'[{"0020000D": {"Value": ["1.%d"]}}]' % number
+        return lambda one: reply(one, 200, {"Content-Type": "application/dicom+json", **headers}, body)
+
+    server.faults["studies"] = [page(1, Warning="299 pacs: There are additional results"), page(2)]
+    assert [one.uid for one in client.studies(Wanted(dates="20260105"))] == ["1.1", "1.2"]
+    assert [query["offset"] for _, query, _ in server.asked] == ["0", "1"]
+
+
+def test_an_answer_with_several_objects_or_none_is_refused(server, client):
+    kind = {"Content-Type": "multipart/related; boundary=b"}
+    for body in (b"--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--", b"--b--"):
+        server.faults["instances"] = [lambda one, body=body: reply(one, 200, kind, body)]
+        assert code_of(client.fetch, IMAGE, b"".join)[0] == "not_dicomweb"
