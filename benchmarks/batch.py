@@ -12,12 +12,13 @@ sample radiograph in full size (rates) and small altered copies of it (memory, k
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import contextlib
 import json
 import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -30,7 +31,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a 
 
 from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
 
-PARTS = ("encoder", "rates", "memory", "kills")
+PARTS = ("encoder", "rates", "ray", "memory", "kills")
 
 
 def prepared(folder: Path) -> Path:
@@ -96,7 +97,7 @@ def _same(ours: list[bytes], theirs: list[bytes]) -> int:
 
 
 def rates(workspace: Path, studies: int, out: Path | None = None) -> None:
-    """Print the stages' own rates, and what one and two workers and two on Ray reach; write them for scale_model.py."""
+    """Print the stages' own rates, and what one and two workers reach; write them for scale_model.py."""
     folder = workspace.parent
     films = full_size(folder / "full", studies)
     alone = _stages(workspace, films)
@@ -104,24 +105,22 @@ def rates(workspace: Path, studies: int, out: Path | None = None) -> None:
     for name, seconds in alone.items():
         print(f"{name + ', alone':36s} {1 / seconds:8.2f} studies/s")
     print(f"{'all stages, one core':36s} {1 / sum(alone.values()):8.2f} studies/s")
-    reached = {}
+    reached: dict[str, float] = {}
+    spent: dict[str, float] = {}
     ours = os.sched_getaffinity(0)
     runs: list[tuple[str, list[Any], set[int]]] = [
         ("1 worker, one core", ["--workers", 1], {min(ours)}),
         ("1 worker", ["--workers", 1], ours),
         ("2 workers", ["--workers", 2], ours),
     ]
-    if importlib.util.find_spec("ray"):
-        runs.append(("2 workers on Ray", ["--workers", 2, "--ray", "local"], ours))
     for name, how, cores in runs:
         # Another seed is another key: the same studies are drafted once more.
         os.environ["RADRAG_SEED"] = str(len(reached) + 1)
         os.sched_setaffinity(0, cores)  # the command and its workers inherit it
         process = start_batch(workspace, films, "--batch", f"r{len(reached)}", *how, "--log-json")
         os.sched_setaffinity(0, ours)
-        _, said = process.communicate()
-        reached[name] = _rate(said)
-        print(f"{name:36s} {reached[name]:8.2f} studies/s")
+        reached[name], spent[name] = _followed(process, studies)
+        print(f"{name:36s} {reached[name]:8.2f} studies/s, {1000 * spent[name]:6.1f} ms of a core a study")
     del os.environ["RADRAG_SEED"]
     count = len(ours)
     whole = sum(alone.values())
@@ -130,9 +129,6 @@ def rates(workspace: Path, studies: int, out: Path | None = None) -> None:
     print(f"{'2 workers / 1':36s} {reached['2 workers'] / reached['1 worker']:8.2f}   target 1.80")
     print(f"{'2 workers / 1 on one core':36s} {reached['2 workers'] / reached['1 worker, one core']:8.2f}")
     print(f"{'2 workers / what the cores can do':36s} {reached['2 workers'] * whole / count:8.2f}")
-    if "2 workers on Ray" in reached:
-        overhead = reached["2 workers"] / reached["2 workers on Ray"] - 1
-        print(f"{'overhead of Ray, 2 workers':36s} {overhead:8.1%}   target 15 % at most")
     if out is not None:
         submit = _submission(films)
         measured = {
@@ -144,6 +140,52 @@ def rates(workspace: Path, studies: int, out: Path | None = None) -> None:
         }
         out.write_text(json.dumps(measured, indent=1) + "\n")
         print(f"written to {out}")
+
+
+def ray(workspace: Path, studies: int, rounds: int = 2) -> None:
+    """Print what two workers on Ray reach, and the processor time that they take, against two without; in turns."""
+    films = full_size(workspace.parent / "ray", studies)
+    rate: dict[str, list[float]] = {"local": [], "ray": []}
+    spent: dict[str, list[float]] = {"local": [], "ray": []}
+    for number in range(rounds):
+        for name, how in (("local", []), ("ray", ["--ray", "local"])):
+            os.environ["RADRAG_SEED"] = str(100 + len(rate["local"]) + len(rate["ray"]))
+            arguments = ["--batch", f"{name}{number}", "--workers", 2, "--log-json", *how]
+            process = start_batch(workspace, films, *arguments)
+            reached, own = _followed(process, studies)
+            rate[name].append(reached)
+            spent[name].append(own)
+            print(f"{name:6s} {rate[name][-1]:6.2f} studies/s, {1000 * spent[name][-1]:6.1f} ms of a core a study")
+    del os.environ["RADRAG_SEED"]
+    print(f"Ray, best rates:     {max(rate['local']) / max(rate['ray']) - 1:+.1%} time   target 15 % at most")
+    print(f"Ray, processor time: {min(spent['ray']) / min(spent['local']) - 1:+.1%}")
+
+
+def _followed(process: subprocess.Popen[str], studies: int) -> tuple[float, float]:
+    """Wait for a batch; return its studies a second, and the seconds of a core that one took after the first quarter."""
+    log, drafted, before, after = [], 0, 0.0, 0.0
+    for line in process.stderr or ():
+        log.append(line)
+        drafted += '"event": "drafted"' in line
+        if drafted == studies // 4 and not before:
+            before = _processor_seconds(process.pid)
+        if drafted == studies and not after:
+            after = _processor_seconds(process.pid)
+    process.wait()
+    return _rate("".join(log)), (after - before) / (studies - studies // 4)
+
+
+def _processor_seconds(root: int) -> float:
+    """Return the processor time of a process and all below it, in seconds."""
+    facts: dict[int, tuple[int, int]] = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+            facts[int(entry)] = int(fields[1]), sum(map(int, fields[11:15]))  # with its children that ended
+    family = {root}
+    while more := {one for one, (parent, _) in facts.items() if parent in family} - family:
+        family |= more
+    return sum(facts[one][1] for one in family if one in facts) / os.sysconf("SC_CLK_TCK")
 
 
 def _submission(films: Path) -> dict[str, float]:
@@ -281,12 +323,14 @@ def main() -> None:
         workspace = folder / "workspace"
         if given.workspace:
             shutil.copytree(given.workspace, workspace)
-        elif {"rates", "kills"} & set(parts):
+        elif {"rates", "ray", "kills"} & set(parts):
             prepared(workspace)
         if "encoder" in parts:
             encoder(folder)
         if "rates" in parts:
             rates(workspace, given.studies, given.json)
+        if "ray" in parts:
+            ray(workspace, given.studies)
         if "memory" in parts:
             memory(folder, given.memory)
         if "kills" in parts:

@@ -75,6 +75,7 @@ def files_in(url: str) -> list[RemoteFile]:
     """
     store, path = _opened(url)
     with _reaching(url):
+        store.invalidate_cache()  # or what came after an earlier look would be missed
         found = store.find(path, detail=True)
     files = []
     for name, facts in sorted(found.items()):
