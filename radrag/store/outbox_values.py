@@ -9,8 +9,8 @@ from typing import Any
 
 from radrag.store.job_values import RetryPolicy
 
-POLICY = RetryPolicy(failures=10)
-"""A message that fails although its destination is there is parked after so many failures: three hours or more."""
+POLICY = RetryPolicy(failures=12)
+"""A message that fails although its destination is there is parked after so many failures: two hours at least."""
 
 
 class Trouble(StrEnum):

@@ -134,10 +134,10 @@ def test_a_refused_message_is_parked_with_its_reason_and_tried_again_on_request(
 def test_a_message_that_fails_though_its_destination_is_there_is_parked_in_the_end(store):
     (queued,) = queue(store)
     became = []
-    for place in range(19):  # that the destination is away does not count
+    for place in range(23):  # that the destination is away does not count
         message, _ = claim(store, now=later(NOW, place * 7200))
         became.append(store.message_failed(message, Trouble.AWAY if place % 2 else Trouble.FAILED, "x", "", now=NOW))
-    assert became == [WAITING] * 18 + [PARKED]
+    assert became == [WAITING] * 22 + [PARKED]
     assert state(store, queued) is PARKED
 
 
