@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from radrag.cli.eval_reports import reports
-from radrag.errors import MissingDependency
+from radrag.errors import MissingDependency, MissingModel
 from radrag.evaluation import report_radeval
 from radrag.evaluation.report_radeval import radeval_scores
 from radrag.settings import load_settings
@@ -33,7 +33,8 @@ class StandIn:
 @pytest.fixture
 def installed(monkeypatch):
     StandIn.asked.clear()
-    monkeypatch.setitem(sys.modules, "radeval", SimpleNamespace(RadEval=StandIn))
+    for name in ("radeval", "RadEval"):  # the second so that the name is forgotten after the test
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(RadEval=StandIn))
     monkeypatch.setattr(report_radeval, "version", lambda _: "2.2.1")
 
 
@@ -51,6 +52,24 @@ def test_a_row_of_blank_reports_has_every_metric_at_0(installed):
 def test_without_it_the_error_has_the_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "radeval", None)
     with pytest.raises(MissingDependency, match="pip install 'RadEval"):
+        radeval_scores(["a"], {"mine": ["a"]}, ("radgraph",))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (OSError("no connection"), MissingModel, "does not get the model of radgraph"),
+        (Exception("Cannot download the file"), MissingModel, "does not get the model of radgraph"),
+        (ModuleNotFoundError("No module named 'x'"), MissingDependency, "cannot load its metric radgraph: No module"),
+        (ValueError("numpy.dtype size changed"), MissingDependency, "cannot load its metric radgraph: numpy.dtype"),
+    ],
+)
+def test_a_metric_that_cannot_be_loaded_is_named(installed, monkeypatch, error, kind, says):
+    def fails(self, **_):
+        raise error
+
+    monkeypatch.setattr(StandIn, "__init__", fails)
+    with pytest.raises(kind, match=says):
         radeval_scores(["a"], {"mine": ["a"]}, ("radgraph",))
 
 
