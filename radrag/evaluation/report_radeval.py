@@ -96,7 +96,7 @@ def _scorer(evaluator: Any, name: str) -> Any:
 def _no_model(name: str) -> MissingModel:
     return MissingModel(
         f"RadEval does not get the model of {name}.",
-        hint="It fetches models from the Hugging Face hub: run it once with a network, or set HF_HOME to where they are.",
+        hint="It fetches models from the Hugging Face hub: run it once with a network, or set HF_HOME.",
     )
 
 
