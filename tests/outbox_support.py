@@ -3,13 +3,17 @@
 import contextlib
 import http.server
 import json
+import shutil
 import socket
 import socketserver
+import ssl
+import subprocess
 import threading
 from email.message import Message as Mail
 
 from export_support import SALT, SENTENCES, draft, study
 from review_support import event
+from support import missing
 
 from radrag.exchange.destinations import read_destinations
 from radrag.review.decisions import apply, begin
@@ -73,6 +77,25 @@ def _act(store, one, review, kind, **payload):
     return after
 
 
+def certificate(folder):
+    """Make a certificate for this machine that vouches for itself, and its key; return both paths."""
+    if shutil.which("openssl") is None:
+        missing("openssl")
+    made = folder / "certificate.pem", folder / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(made[0]), "-keyout", str(made[1])]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=30)
+    return made
+
+
+def server_context(own, key):
+    """The server's side of TLS, which lets in only those who show the same certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=own)
+    context.load_cert_chain(own, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
 def closed_port():
     """A port that nobody listens on."""
     with contextlib.closing(socket.socket()) as one:
@@ -87,8 +110,8 @@ class WebReceiver:
     path, headers and body that returns one; None says nothing until the client gives up.
     """
 
-    def __init__(self, answer):
-        self.answer, self.answers, self.got = answer, [], []
+    def __init__(self, answer, *, tls=None):
+        self.answer, self.answers, self.got, self._tls = answer, [], [], tls
         self._release = threading.Event()
         receiver = self
 
@@ -115,10 +138,11 @@ class WebReceiver:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        _over_tls(self._server, tls)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self):
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -128,6 +152,13 @@ class WebReceiver:
         self._release.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+def _over_tls(server, context):
+    """Let a server of the standard library speak TLS; handshakes that fail are not its concern."""
+    server.handle_error = lambda *_: None
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
 
 
 def multipart(headers, body):
@@ -165,7 +196,7 @@ def transacted(_path, _headers, body):
 class HospitalSystem:
     """A receiver of HL7 v2 over MLLP; ``reply`` makes the bytes that answer a message (None: hangs up)."""
 
-    def __init__(self, reply=None):
+    def __init__(self, reply=None, *, tls=None):
         self.got, self.reply = [], reply or acknowledging("AA")
         receiver = self
 
@@ -185,6 +216,7 @@ class HospitalSystem:
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        _over_tls(self._server, tls)
 
     @property
     def address(self):
@@ -218,7 +250,7 @@ def acknowledging(code, *, of=None, rest=""):
 class Archive:
     """A storage SCP in this process that keeps data sets as they came, and answers with ``status``."""
 
-    def __init__(self, *, classes=None, title="PACS", known=None, status=0x0000):
+    def __init__(self, *, classes=None, title="PACS", known=None, status=0x0000, tls=None):
         from pynetdicom import AE, StoragePresentationContexts, evt
 
         self.got, self.status = [], status
@@ -229,7 +261,9 @@ class Archive:
             entity.supported_contexts = StoragePresentationContexts
         else:
             entity.add_supported_context(*classes)
-        self._server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)])
+        self._server = entity.start_server(
+            ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)], ssl_context=tls
+        )
 
     def _store(self, event):
         self.got.append(
