@@ -136,6 +136,7 @@ def rates(workspace: Path, studies: int, out: Path | None = None) -> None:
             "submit": submit,
             "megabytes": _megabytes(films),
             "reached": reached,
+            "spent": spent,
             "cores": count,
         }
         out.write_text(json.dumps(measured, indent=1) + "\n")
@@ -162,7 +163,7 @@ def ray(workspace: Path, studies: int, rounds: int = 2) -> None:
 
 
 def _followed(process: subprocess.Popen[str], studies: int) -> tuple[float, float]:
-    """Wait for a batch; return its studies a second, and the seconds of a core that one took after the first quarter."""
+    """Wait for a batch; return its studies a second, and a core's seconds for each after the first quarter."""
     log, drafted, before, after = [], 0, 0.0, 0.0
     for line in process.stderr or ():
         log.append(line)

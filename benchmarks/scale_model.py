@@ -18,19 +18,26 @@ from scale_simulation import Cluster, simulate, summary, worker_rate
 
 
 def check(measured: dict[str, Any]) -> float:
-    """Print rates foretold and measured; return the share of its rate that one worker on one core reaches."""
-    stages, reached, cores = measured["stages"], measured["reached"], measured["cores"]
-    alone = worker_rate(stages, 1)
-    efficiency = reached["1 worker, one core"] / alone
-    print(f"one worker on one core: {alone:.2f} studies/s simulated, {reached['1 worker, one core']:.2f} measured,")
-    print(f"so {efficiency:.2f} of the simulated rate is assumed for all others:")
-    told = {"1 worker": worker_rate(stages, cores), "2 workers": 2 * worker_rate(stages, max(1, cores // 2))}
-    for name, rate in told.items():
-        error = rate * efficiency / reached[name] - 1
+    """Print what the model foretells of the measured runs; return the share of its rate that a free core gives.
+
+    A study takes a core for as long as its stages together, says the model. The rate follows from that only as far as
+    a run got the cores: what other programs took is told beside it.
+    """
+    stages, cores, spent = measured["stages"], measured["cores"], measured["spent"]
+    whole = sum(stages.values())
+    told = {
+        "1 worker, one core": (worker_rate(stages, 1), 1),
+        "1 worker": (worker_rate(stages, cores), cores),
+        "2 workers": (2 * worker_rate(stages, max(1, cores // 2)), cores),
+    }
+    print("                     studies/s foretold  measured           ms of a core foretold  measured   cores it got")
+    for name, (rate, most) in told.items():
+        reached, own = measured["reached"][name], spent[name]
         print(
-            f"  {name} on {cores} cores: {rate * efficiency:6.2f} foretold, {reached[name]:6.2f} measured: {error:+.0%}"
+            f"{name:20} {rate:19.2f} {reached:9.2f} ({reached / rate - 1:+4.0%}) {1000 * whole:24.0f} {1000 * own:9.0f}"
+            f" ({own / whole - 1:+4.0%})  {reached * own:.1f} of {most}"
         )
-    return float(efficiency)
+    return min(1.0, whole / spent["2 workers"])
 
 
 def cluster_of(measured: dict[str, Any], given: argparse.Namespace, efficiency: float) -> Cluster:
@@ -43,7 +50,7 @@ def cluster_of(measured: dict[str, Any], given: argparse.Namespace, efficiency: 
         megabytes=given.megabytes or measured["megabytes"],
         machine_megabytes=given.machine_bandwidth,
         storage_megabytes=given.storage_bandwidth,
-        saves=given.saves or 1 / stages["save"],
+        saves=given.saves,
         scan=measured["submit"]["scan"],
         hash=measured["submit"]["hash"],
         submissions=given.submissions,
@@ -106,7 +113,7 @@ def main() -> None:
     add("--cores", type=int, default=16, help="of a machine  [%(default)s]")
     add("--price", type=float, default=0.80, help="of a machine and hour, in any currency  [%(default)s]")
     add("--look", type=float, help="seconds of a core for the encoder, as on a GPU  [as measured]")
-    add("--saves", type=float, help="drafts a second that the database takes  [as measured]")
+    add("--saves", type=float, default=100.0, help="drafts a second that the database takes  [%(default)s]")
     add("--megabytes", type=float, help="of a study  [as measured]")
     add("--machine-bandwidth", type=float, default=500.0, help="MB/s  [%(default)s]")
     add("--storage-bandwidth", type=float, default=5000.0, help="MB/s  [%(default)s]")
@@ -122,7 +129,9 @@ def main() -> None:
     add("--plot", type=Path, help="write a picture (.svg, .png)")
     given = parser.parse_args()
     measured = json.loads(given.rates.read_text())
-    cluster = cluster_of(measured, given, check(measured))
+    efficiency = check(measured)
+    print(f"A core gives {efficiency:.2f} of what the stages, each alone, would allow.\n")
+    cluster = cluster_of(measured, given, efficiency)
     rows = table(cluster, given)
     if given.plot:
         plot(rows, cluster, given)

@@ -85,9 +85,11 @@ class Jobs:
             StoreError: as :meth:`radrag.store.repository.Store.save_draft`.
         """
         with self._database.writing() as session:
-            audit_log.lock(session)
+            if draft.transcripts:  # they are looked for before they are added
+                audit_log.lock(session)
             if jobs.held(session, claim) is None:
                 return False
+            # Without them only the log's own row needs a turn, and all machines of a batch take turns there.
             digest = drafts.save(session, draft)
             payload = {"draft_id": draft.draft_id, "content_sha256": digest or ""}
             event = AuditEvent("draft.saved", self.who, self.origin, draft.study.patient_key, payload)
