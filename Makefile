@@ -28,7 +28,7 @@ $(VENV)/.demo: requirements.lock pyproject.toml | $(UV)
 
 $(VENV)/.dev: requirements.lock pyproject.toml | $(UV)
 	@echo "Installing the locked packages (about 7 GB, a few minutes) ..." >&2
-	@$(INSTALL) --editable '.[ui,standards,exchange,cluster,metrics,train,fast,vlm,gguf,dev]'
+	@$(INSTALL) --editable '.[ui,standards,exchange,cluster,deidentify,metrics,train,fast,vlm,gguf,dev]'
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo  ## a real radiograph to a drafted report with evidence, offline
