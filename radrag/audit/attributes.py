@@ -83,6 +83,12 @@ def read_attributes(path: Path, manifest: QueryManifest) -> dict[str, Attributes
     return found
 
 
+def unused_columns(manifest: QueryManifest) -> list[str]:
+    """Return the columns of a manifest that mean nothing, to its own reader nor here."""
+    names = {column for columns in _COLUMNS.values() for column in columns}
+    return [name for name in manifest.ignored if name.casefold().replace("_", " ") not in names]
+
+
 def band(age: float | None) -> str:
     """Return the band that an age in years falls into; empty for none, and for what no age can be."""
     if age is None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from radrag.workspace import Workspace
 
 
+_NEEDED = ("encoder", "index", "generator", "prompt_sha256", "pixel_sha256", "seed")
+
+
 @dataclass(frozen=True, slots=True)
 class Redrafted:
     """A draft made again.
@@ -67,10 +70,16 @@ def redraft(workspace: Workspace, draft: Draft, *, files: Sequence[Path] = (), r
         files: where the study's images are now; empty for where they were.
         replay: take a model's answers from the record even where the model is on this machine. Answers of a server are
             always taken from there: nothing is sent anywhere.
+
+    Raises:
+        UsageError: the record lacks what a draft is made again from.
     """
     import radrag
 
     made = draft.provenance
+    lacking = [name for name in _NEEDED if name not in made]
+    if lacking:
+        raise UsageError(f"The record of this draft lacks {', '.join(lacking)}: it was not made by radrag draft.")
     parts: dict[str, tuple[str, str]] = {"radrag": (str(made.get("radrag", "")), radrag.__version__)}
     study, pixels = _pixels(draft, files or [Path(image.path) for image in draft.study.images], workspace)
     encoder, reason = _encoder(workspace, made["encoder"])
@@ -121,21 +130,23 @@ def _pixels(draft: Draft, paths: Sequence[Path], workspace: Workspace) -> tuple[
 
 
 def _encoder(workspace: Workspace, recorded: Mapping[str, str]) -> tuple[ImageEncoder | None, str]:
-    """Return the image encoder that looked, or why it is not here."""
+    """Return the image encoder that looked, of the settings or by its name; or why it is not here."""
     from radrag.corpus.snapshot import encoder_identity
     from radrag.workspace import Workspace as Other
 
-    settings = workspace.settings
-    other = recorded["name"] != settings.encoder
-    there = Other(settings.model_copy(update={"encoder": recorded["name"], "encoder_weights": None}))
-    try:
-        encoder = (there if other else workspace).image_encoder
-    except RadragError as error:
-        return None, f"the encoder {_named(recorded)} is not here: {error}"
-    found = encoder_identity(encoder)
-    if found != dict(recorded):
-        return None, f"another encoder is here: {_named(found)}, card {found['card_hash'][:12]}"
-    return encoder, ""
+    named = workspace.settings.model_copy(update={"encoder": recorded["name"], "encoder_weights": None})
+    why = ""
+    for there in (workspace, Other(named)):
+        try:
+            encoder = there.image_encoder
+        except RadragError as error:
+            why = why or f"the encoder {_named(recorded)} is not here: {error}"
+            continue
+        found = encoder_identity(encoder)
+        if found == dict(recorded):
+            return encoder, ""
+        why = why or f"another encoder is here: {_named(found)}, card {found['card_hash'][:12]}"
+    return None, why
 
 
 def _findings(draft: Draft, study: LoadedStudy | None, encoder: ImageEncoder | None, reason: str) -> tuple[Seen, Stage]:
@@ -186,9 +197,7 @@ def _written(workspace: Workspace, draft: Draft, looked: _Looked, folder: Path, 
     outside = found_for_claims(draft)
     return [
         compare_hits([hit for hit in draft.hits if hit.case_id not in outside], generator.hits),
-        same("prompt", "what the generator was given is the same, byte for byte")
-        if prompt
-        else different("prompt", "the generator was given something else"),
+        _SAME_PROMPT if prompt else different("prompt", "the generator was given something else"),
         compare_sentences(draft, now),
         compare_remarks(draft, now) if study else not_compared("remarks", f"warnings tell of the images; {blind}"),
     ]
@@ -198,14 +207,20 @@ def _failed(draft: Draft, generator: Watched, why: str) -> list[Stage]:
     """Return what can be said where no draft came out."""
     outside = found_for_claims(draft)
     kept = [hit for hit in draft.hits if hit.case_id not in outside]
-    inner = generator.inner
-    unknown = isinstance(inner, Replayed) and inner.unknown
+    recorded, prompt = draft.provenance["prompt_sha256"], not_compared("prompt", why)
+    if recorded in generator.prompts:
+        prompt = _SAME_PROMPT
+    elif generator.prompts:
+        prompt = different("prompt", "the model would be given something else now")
     return [
         compare_hits(kept, generator.hits) if generator.asked else not_compared("hits", why),
-        different("prompt", "the model would be given something else now") if unknown else not_compared("prompt", why),
-        not_compared("sentences", "no answer to this prompt is on record" if unknown else why),
+        prompt,
+        not_compared("sentences", why),
         not_compared("remarks", "there are no sentences to remark on"),
     ]
+
+
+_SAME_PROMPT = same("prompt", "what the generator was given is the same, byte for byte")
 
 
 def _prior(workspace: Workspace, made: Mapping[str, object]) -> Prior | None:

@@ -22,12 +22,19 @@ SERVED = "endpoint"
 
 
 class Watched:
-    """A generator that keeps what it was given first."""
+    """A generator that keeps what it was given first.
+
+    Attributes:
+        hits: of the first request.
+        asked: whether there was one.
+        prompts: SHA-256 of what a model was given for it, or would have been; empty for a generator without a model.
+    """
 
     def __init__(self, inner: Generator) -> None:
         self.inner = inner
         self.hits: tuple[Hit, ...] = ()
         self.asked = False
+        self.prompts: tuple[str, ...] = ()
 
     @property
     def card(self) -> GeneratorCard:
@@ -37,7 +44,13 @@ class Watched:
     def generate(self, request: GenerationRequest) -> GeneratedReport:
         """Write the report; see :class:`radrag.generation.base.Generator`."""
         self.hits, self.asked = request.hits, True
-        return self.inner.generate(request)
+        try:
+            report = self.inner.generate(request)
+        except GenerationError:
+            self.prompts = self.inner.unknown if isinstance(self.inner, Replayed) else ()
+            raise
+        self.prompts = (_sha256(report.prompt),) if report.prompt else ()
+        return report
 
     def rewrite(self, request: GenerationRequest, task: RewriteTask) -> GeneratedReport:
         """Write one sentence anew; see :class:`radrag.generation.base.Generator`."""
@@ -48,12 +61,12 @@ class _Answers:
     """A model that answers what it answered before, and nothing else.
 
     Attributes:
-        unknown: whether it was asked something that is not on record.
+        unknown: SHA-256 of what it was asked and has no answer to.
     """
 
     def __init__(self, card: GeneratorCard, answers: Mapping[str, str]) -> None:
         self.card = card
-        self.unknown = False
+        self.unknown: tuple[str, ...] = ()
         self._answers = answers
 
     def complete(self, prompt: Prompt, schema: Mapping[str, Any], pictures: Sequence[np.ndarray], seed: int) -> str:  # noqa: ARG002 - the protocol's
@@ -63,9 +76,10 @@ class _Answers:
             GenerationError: ``prompt_too_long``: there is none. The generator then tries its shorter prompt, which is
                 the one on record where the long one had no room.
         """
-        found = self._answers.get(hashlib.sha256(prompt.text.encode()).hexdigest())
-        self.unknown = found is None
+        digest = _sha256(prompt.text)
+        found = self._answers.get(digest)
         if found is None:
+            self.unknown += (digest,)
             raise GenerationError(GenerationCode.PROMPT_TOO_LONG, "No answer to this prompt is on record.")
         return found
 
@@ -78,8 +92,8 @@ class Replayed(ModelGenerator):
         super().__init__(self._recorded)
 
     @property
-    def unknown(self) -> bool:
-        """Whether the last prompt is not on record."""
+    def unknown(self) -> tuple[str, ...]:
+        """SHA-256 of the prompts that no answer is on record for."""
         return self._recorded.unknown
 
 
@@ -147,4 +161,8 @@ def exchanges(workspace: Workspace, draft: Draft) -> list[tuple[str, str]]:
 
 def answers(workspace: Workspace, draft: Draft) -> dict[str, str]:
     """Return SHA-256 of a prompt → the recorded answer."""
-    return {hashlib.sha256(prompt.encode()).hexdigest(): output for prompt, output in exchanges(workspace, draft)}
+    return {_sha256(prompt): output for prompt, output in exchanges(workspace, draft)}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -119,14 +119,16 @@ def compare_sentences(recorded: Draft, now: Draft) -> Stage:
     )
 
 
+OF_FILES = ("image_refused", "duplicate_instance")
+"""Warnings of files that the record does not name: refused ones, and further copies."""
+
+
 def compare_remarks(recorded: Draft, now: Draft) -> Stage:
-    """Compare possible omissions and warnings."""
-    parts: Mapping[str, bool] = {
-        "omissions": recorded.omissions == now.omissions,
-        "warnings": recorded.warnings == now.warnings,
-    }
+    """Compare possible omissions, and warnings but for those of files that are not on record."""
+    then, again = ([one for one in draft.warnings if one.code not in OF_FILES] for draft in (recorded, now))
+    parts = {"omissions": recorded.omissions == now.omissions, "warnings": then == again}
     if all(parts.values()):
-        return same("remarks", f"{len(recorded.omissions)} possible omissions and {len(recorded.warnings)} warnings")
+        return same("remarks", f"{len(recorded.omissions)} possible omissions and {len(then)} warnings")
     return different("remarks", f"other {' and '.join(name for name, equal in parts.items() if not equal)}")
 
 

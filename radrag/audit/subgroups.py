@@ -124,7 +124,7 @@ def audit_subgroups(
     place = {name: number for number, name in enumerate(owners)}
     of = np.array([place[name] for name in patients], dtype=np.int64)
     shares = np.full(len(owners), 1 / len(owners))
-    drawn = np.random.default_rng(seed).multinomial(len(owners), shares, size=draws)
+    drawn = np.random.default_rng(seed).multinomial(len(owners), shares, size=draws).astype(np.int16)
     rows: list[GroupScore] = []
     for measure in measures:
         rows += _corrected([_group(measure, key, rows_of, of, drawn, least) for key, rows_of in groups.items()])
@@ -136,7 +136,7 @@ def _group(  # noqa: PLR0917 - one group of one measure, over all draws
     key: tuple[str, str],
     rows: BoolArray,
     of: npt.NDArray[np.int64],
-    drawn: npt.NDArray[np.int64],
+    drawn: npt.NDArray[np.int16],
     least: int,
 ) -> GroupScore:
     counted = rows & measure.known

@@ -9,7 +9,7 @@ import click
 
 from radrag.cli.audit_text import section_text
 from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
-from radrag.cli.output import JSON_OPTION, emit, silent
+from radrag.cli.output import JSON_OPTION, emit, say, silent
 from radrag.errors import UsageError
 from radrag.settings import Settings
 
@@ -82,7 +82,10 @@ def calibration(
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
     sets: list[Items] = []
     if path is not None:
-        sets += findings(workspace, read_query_manifest(path, split=split), labels)
+        manifest = read_query_manifest(path, split=split)
+        if manifest.ignored:
+            say(f"Ignored columns: {', '.join(manifest.ignored)}.")
+        sets += findings(workspace, manifest, labels)
     if support:
         sets += of_support(stored_drafts(workspace.store, most), workspace.labeler.label_text)
     if items is not None:

@@ -10,7 +10,7 @@ import click
 
 from radrag.cli.audit_text import section_text
 from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST
-from radrag.cli.output import JSON_OPTION, emit, progress
+from radrag.cli.output import JSON_OPTION, emit, progress, say
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,13 +42,15 @@ def retrieval(
     counts as time. A patient's own cases are never found. The exit code is 1 when images were refused.
     """
     from radrag.audit import hubs
-    from radrag.audit.attributes import read_attributes
+    from radrag.audit.attributes import read_attributes, unused_columns
     from radrag.audit.sections_retrieval import section
     from radrag.cli.eval_retrieval import manifest_queries
     from radrag.evaluation.manifest import read_query_manifest
     from radrag.workspace import Workspace
 
     manifest = read_query_manifest(path, split=split)
+    if unused := unused_columns(manifest):
+        say(f"Ignored columns: {', '.join(unused)}.")
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
     queries = manifest_queries(workspace, manifest, workspace.snapshot.cases)
     attributes = read_attributes(path, manifest)

@@ -10,7 +10,7 @@ import click
 
 from radrag.cli.audit_text import section_text
 from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST
-from radrag.cli.output import JSON_OPTION, emit, progress
+from radrag.cli.output import JSON_OPTION, emit, progress, say
 from radrag.errors import UsageError
 from radrag.settings import Settings
 
@@ -76,7 +76,7 @@ def subgroups(
     Attributes come from columns of the manifest (sex, age, view, manufacturer, corpus), else from DICOM headers; what
     is missing is a group of its own. The exit code is 1 when images were refused.
     """
-    from radrag.audit.attributes import read_attributes
+    from radrag.audit.attributes import read_attributes, unused_columns
     from radrag.audit.query_measures import of_reports, studies_of
     from radrag.audit.sections_subgroups import section
     from radrag.audit.subgroups import audit_subgroups
@@ -89,6 +89,8 @@ def subgroups(
     if labels and kind != FINDINGS:
         raise UsageError("--label belongs to --of findings.")
     manifest = read_query_manifest(path, split=split)
+    if unused := unused_columns(manifest):
+        say(f"Ignored columns: {', '.join(unused)}.")
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
     attributes = read_attributes(path, manifest)
     wanted = [name.strip() for name in by.split(",") if name.strip()]

@@ -16,7 +16,7 @@ from radrag.audit.stages import Outcome, compare_findings
 from radrag.cli.main import run
 from radrag.dicom.read import find_studies, load_study
 from radrag.domain import ImageFinding, Status
-from radrag.errors import StoreError
+from radrag.errors import StoreError, UsageError
 from radrag.generation.base import GeneratorCard
 from radrag.generation.model import ModelGenerator
 from radrag.review.decisions import replay
@@ -208,6 +208,14 @@ def test_a_prompt_that_would_be_another_now_has_no_answer_on_record(made, monkey
     assert (found["hits"], found["prompt"], found["sentences"]) == ("same", "different", "not compared")
 
 
+def test_a_prompt_whose_answer_is_not_held_any_more_is_the_same_prompt(made):
+    draft = drafted(made, ModelGenerator(Answering()))
+    with sqlite3.connect(made.workspace.settings.workspace / "radrag.sqlite") as connection:
+        connection.execute("DELETE FROM transcripts")
+    found = outcomes(provenance(made.workspace, draft.draft_id))
+    assert (found["prompt"], found["sentences"]) == ("same", "not compared")
+
+
 def _with_more_words(*arguments, **options):
     from radrag.generation.prompt import report_prompt
 
@@ -237,6 +245,10 @@ def test_the_command_prints_the_trail_and_says_by_its_exit_code_whether_all_is_t
     assert found["sentences"][0]["status"] in set(Status)
 
 
-def test_an_unknown_draft_is_refused(made):
+def test_an_unknown_draft_is_refused_and_one_without_a_record_is_not_made_again(made):
+    bare = replace(drafted(made), draft_id="bare", provenance={"seed": 0})
+    made.workspace.store.save_draft(bare)
+    with pytest.raises(UsageError, match="lacks encoder, index, generator"):
+        provenance(made.workspace, "bare")
     with pytest.raises(StoreError, match="no draft"):
         provenance(made.workspace, "nothing")
