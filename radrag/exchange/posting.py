@@ -101,6 +101,11 @@ def _path(location: str) -> str:
     return match[0] if match else ""
 
 
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the JSON objects of a list; none for anything else that a server may have put in its place."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def location_path(location: object) -> str:
     """Return the resource that a bundle's response names; empty for anything else."""
     return _path(location) if isinstance(location, str) else ""

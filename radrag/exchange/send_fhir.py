@@ -11,7 +11,7 @@ from typing import Any
 
 from radrag.exchange.delivery import Acknowledgement, NotDelivered
 from radrag.exchange.destinations import FhirDestination
-from radrag.exchange.posting import location_path, not_posted, post
+from radrag.exchange.posting import location_path, not_posted, objects, post
 from radrag.store.outbox_values import Message, Trouble
 
 MEDIA_TYPE = "application/fhir+json"
@@ -40,8 +40,8 @@ def send(destination: FhirDestination, message: Message, content: bytes) -> Ackn
 def _responses(body: Any) -> Iterator[dict[str, Any]]:
     if not isinstance(body, dict) or body.get("type") != "transaction-response":
         return
-    for entry in body.get("entry") or ():
-        response = entry.get("response") if isinstance(entry, dict) else None
+    for entry in objects(body.get("entry")):
+        response = entry.get("response")
         yield response if isinstance(response, dict) else {}
 
 
@@ -49,11 +49,8 @@ def _codes(body: Any) -> Iterator[str]:
     """Yield the codes of an OperationOutcome's issues; their texts may quote what was sent."""
     if not isinstance(body, dict) or body.get("resourceType") != "OperationOutcome":
         return
-    for issue in body.get("issue") or ():
-        if not isinstance(issue, dict):
-            continue
+    for issue in objects(body.get("issue")):
         yield str(issue.get("code", ""))
         details = issue.get("details")
-        for coding in (details.get("coding") if isinstance(details, dict) else None) or ():
-            if isinstance(coding, dict):
-                yield str(coding.get("code", ""))
+        for coding in objects(details.get("coding") if isinstance(details, dict) else None):
+            yield str(coding.get("code", ""))

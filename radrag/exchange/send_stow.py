@@ -6,7 +6,7 @@ from typing import Any
 
 from radrag.exchange.delivery import Acknowledgement, NotDelivered
 from radrag.exchange.destinations import StowDestination
-from radrag.exchange.posting import not_posted, post
+from radrag.exchange.posting import not_posted, objects, post
 from radrag.exchange.send_dicom import DUPLICATE, not_stored
 from radrag.store.outbox_values import Message, Trouble
 
@@ -33,7 +33,7 @@ def send(destination: StowDestination, message: Message, content: bytes) -> Ackn
     posted = post(destination, url, body, media_type=media_type, accept="application/dicom+json")
     for item in _items(posted.body, FAILED):
         if _value(item, INSTANCE) in (message.identity, None):
-            reason = int(_value(item, REASON) or 0)
+            reason = _status(item, REASON)
             if reason != DUPLICATE:
                 raise not_stored(reason)
             return {"http": posted.status, "status": f"{reason:04X}"}
@@ -41,8 +41,8 @@ def send(destination: StowDestination, message: Message, content: bytes) -> Ackn
         raise not_posted(posted)
     for item in _items(posted.body, REFERENCED):
         if _value(item, INSTANCE) == message.identity:
-            warning = _value(item, WARNING)
-            return {"http": posted.status} | ({"warning": f"{int(warning):04X}"} if warning else {})
+            warning = _status(item, WARNING)
+            return {"http": posted.status} | ({"warning": f"{warning:04X}"} if warning else {})
     raise NotDelivered(Trouble.FAILED, "bad_reply", "The server's answer does not name the object as stored.")
 
 
@@ -50,8 +50,13 @@ def _items(body: Any, tag: str) -> list[dict[str, Any]]:
     """Return the items of a sequence in DICOM JSON (PS3.18 F.2), which is an object, or a list with one."""
     held = body[0] if isinstance(body, list) and body else body
     sequence = held.get(tag) if isinstance(held, dict) else None
-    items = sequence.get("Value") if isinstance(sequence, dict) else None
-    return [item for item in items or () if isinstance(item, dict)]
+    return objects(sequence.get("Value") if isinstance(sequence, dict) else None)
+
+
+def _status(item: dict[str, Any], tag: str) -> int:
+    """Return a status, 16 bits; 0 where there is none."""
+    value = _value(item, tag)
+    return value & 0xFFFF if isinstance(value, int) else 0
 
 
 def _value(item: dict[str, Any], tag: str) -> Any:
