@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from radrag.evaluation.queries import EvaluationQuery
     from radrag.workspace import Workspace
 
+DRAFTS = 200
+"""Latest drafts whose quotes are read anew, for the calibration of support strengths."""
+
 NEEDS_MANIFEST = "It needs queries: --manifest CSV."
 
 
@@ -123,6 +126,24 @@ def _leakage(inputs: Inputs) -> Section:
     return section(compared(inputs.workspace, queries))
 
 
+def _calibration(inputs: Inputs) -> Section:
+    from radrag.audit.calibration import audit_calibration
+    from radrag.audit.calibration_items import of_support, stored_drafts
+    from radrag.audit.sections_calibration import section
+    from radrag.cli.audit_calibration import findings
+
+    workspace, manifest = inputs.workspace, inputs.manifest
+    sets = []
+    if manifest is not None and any(row.image for row in manifest.rows):
+        sets += findings(workspace, manifest)
+    drafts = list(stored_drafts(workspace.store, DRAFTS))
+    if drafts:
+        sets += of_support(drafts, workspace.labeler.label_text)
+    if not sets:
+        raise UsageError("It needs images with labels (--manifest CSV), or stored drafts.")
+    return section(audit_calibration(sets, seed=workspace.settings.seed))
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Inputs], Section]]] = {
     "chain": ("The record", _chain),
     "readers": ("Readers", _readers),
@@ -130,6 +151,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Inputs], Section]]] = {
     "retrieval": ("Retrieval", _retrieval),
     "hubs": ("Hubs and coverage", _hubs),
     "subgroups": ("Subgroups", _subgroups),
+    "calibration": ("Calibration", _calibration),
 }
 """Section → its title and what makes it, in the report's order."""
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from small_workspaces import report as case
 from small_workspaces import small_workspace, text_encoder
+from store_support import sample_draft
 
 from radrag.audit.document import Document
 from radrag.cli.audit_report import SECTIONS, report
@@ -36,6 +37,7 @@ def arguments():
 
 def test_the_demo_audit_has_every_section(arguments, tmp_path, monkeypatch):
     workspace = small_workspace(tmp_path / "workspace", [case(f"c:{n}", text) for n, text in enumerate(TEXTS * 3)])
+    workspace.store.save_draft(sample_draft())
     workspace.store.close()
     monkeypatch.setattr(Workspace, "text_encoder", text_encoder())
     monkeypatch.chdir(ROOT)
@@ -46,6 +48,6 @@ def test_the_demo_audit_has_every_section(arguments, tmp_path, monkeypatch):
     found = Document.read(tmp_path / "out/report.json")
     assert [section.name for section in found.sections] == list(SECTIONS)
     assert found.missing == ()
-    assert found.made.counts == {"drafts": 0, "cases": 24, "queries": 12}
+    assert found.made.counts == {"drafts": 1, "cases": 24, "queries": 12}
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert all(f'id="{name}"' in page for name in SECTIONS)
