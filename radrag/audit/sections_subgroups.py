@@ -53,7 +53,10 @@ def section(result: SubgroupAudit, *, name: str = "subgroups", title: str = "Sub
             ),
         ),
         tuple(_plot(measure, scored) for measure in list(dict.fromkeys(one.measure for one in scored))[:SHOWN]),
-        tuple(_words(one) for one in flagged),
+        (
+            *(_words(one) for one in flagged),
+            *([f"No query says its {', '.join(result.undescribed)}: not looked at."] if result.undescribed else []),
+        ),
     )
 
 

@@ -69,12 +69,17 @@ class GroupScore:
 
 @dataclass(frozen=True, slots=True)
 class SubgroupAudit:
-    """Every measure overall (attribute ``all``) and of every group."""
+    """Every measure overall (attribute ``all``) and of every group.
+
+    Attributes:
+        undescribed: attributes that no query states; there is nothing to compare.
+    """
 
     queries: int
     patients: int
     least: int
     rows: tuple[GroupScore, ...]
+    undescribed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -83,6 +88,7 @@ class SubgroupAudit:
             "queries": self.queries,
             "patients": self.patients,
             "least": self.least,
+            "undescribed": list(self.undescribed),
             "groups": [one.as_dict() for one in self.rows],
         }
 
@@ -116,7 +122,8 @@ def audit_subgroups(
         raise UsageError("There is nothing to group: no queries, or no measure that is defined for them.")
     everything = np.ones(len(patients), dtype=bool)
     groups: dict[tuple[str, str], BoolArray] = {("all", "all"): everything}
-    for name in by:
+    undescribed = tuple(name for name in by if not any(getattr(one, name) for one in attributes))
+    for name in (one for one in by if one not in undescribed):
         values = [getattr(one, name) or UNKNOWN for one in attributes]
         for value in sorted(set(values), key=lambda word: (word == UNKNOWN, word)):
             groups[name, value] = np.array([one == value for one in values], dtype=bool)
@@ -128,7 +135,7 @@ def audit_subgroups(
     rows: list[GroupScore] = []
     for measure in measures:
         rows += _corrected([_group(measure, key, rows_of, of, drawn, least) for key, rows_of in groups.items()])
-    return SubgroupAudit(len(patients), len(owners), least, tuple(rows))
+    return SubgroupAudit(len(patients), len(owners), least, tuple(rows), undescribed)
 
 
 def _group(  # noqa: PLR0917 - one group of one measure, over all draws

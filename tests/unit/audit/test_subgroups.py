@@ -54,6 +54,12 @@ def test_missing_metadata_is_a_group_and_small_groups_are_listed_with_the_reason
     assert [row[2] for row in shown.tables[1].rows] == ["M"]
 
 
+def test_an_attribute_that_nobody_states_is_said_to_be_missing():
+    result = audited(Mean("x", np.ones(30)), people(*[""] * 30))
+    assert (result.undescribed, rows(result)) == (("sex",), {})
+    assert section(result).flags == ("No query says its sex: not looked at.",)
+
+
 def test_a_patients_queries_are_drawn_together():
     values = np.array([0.0, 1.0] * 20 + [0.5] * 20)
     attributes = people(*"F" * 40, *"M" * 20)
