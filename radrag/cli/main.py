@@ -31,7 +31,7 @@ COMMANDS = {
     "models": "List, show, pull and verify models.",
     "eval": "Score parts of radrag against references and trivial baselines.",
     "train": "Train the models that come with radrag, on public data.",
-    "audit": "Check the record, and look for leaks and hubs between queries and an index.",
+    "audit": "Check the record, trace drafts, and ask whether scores and readers can be trusted.",
     "review": "Open the review screen in a browser.",
     "users": "Say who may open the review screen, and what they may do.",
     "listen": "Receive chest radiographs by DICOM, or from a folder, and put them into the queue.",
