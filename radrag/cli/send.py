@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from radrag.exchange.destinations import Destination
     from radrag.exchange.values import Told
     from radrag.store.outbox_values import Message
+    from radrag.store.repository import Store
     from radrag.workspace import Workspace
 
 NEWEST = 200
-"""Messages that ``--status`` lists of all drafts."""
+"""Messages that are listed of all drafts, beside those that are not delivered."""
 
 
 @click.command()
@@ -33,7 +34,7 @@ NEWEST = 200
 @click.option("--preliminary", is_flag=True, help="Send what nobody signed too; it says so in every form.")
 @click.option("--pending", is_flag=True, help="Try once what waits in the outbox.")
 @click.option("--watch", is_flag=True, help="Keep delivering, until stopped.")
-@click.option("--status", is_flag=True, help="List the messages of DRAFT..., or the newest of all.")
+@click.option("--status", is_flag=True, help="List the messages of DRAFT...; of all: undelivered and newest.")
 @click.option("--retry", metavar="ID|all", help="Let messages that failed be tried at once.")
 @JSON_OPTION
 @click.pass_obj
@@ -107,8 +108,6 @@ def _send(workspace: Workspace, destinations: dict[str, Destination], given: dic
 
 
 def _pending(workspace: Workspace, destinations: dict[str, Destination], *, as_json: bool) -> int:
-    from radrag.store.outbox_values import MessageState
-
     store = workspace.store
     tried: set[int] = set()
     with (
@@ -116,9 +115,8 @@ def _pending(workspace: Workspace, destinations: dict[str, Destination], *, as_j
         _courier(workspace, list(destinations.values()), advance, tried) as courier,
     ):
         courier.run_once()
-    left = store.messages(states=[MessageState.WAITING, MessageState.SENDING, MessageState.PARKED])
-    shown = {message.id: message for message in [*store.messages(ids=tried), *left]}
-    _show(sorted(shown.values(), key=lambda message: message.id), [], as_json=as_json)
+    left = _undelivered(store)
+    _show(_in_order(store.messages(ids=sorted(tried)[-NEWEST:]), left), [], as_json=as_json)
     return 1 if left else 0
 
 
@@ -136,12 +134,24 @@ def _status(workspace: Workspace, destinations: dict[str, Destination], drafts: 
     store = workspace.store
     found = [message for draft_id in dict.fromkeys(drafts) for message in store.messages(draft_id)]
     if not drafts:
-        found = store.messages(limit=NEWEST)
+        found = _in_order(store.messages(limit=NEWEST), _undelivered(store))
     _show(found, [], as_json=as_json)
     for backlog in store.backlogs():
         if backlog.open and backlog.destination not in destinations:
             say(f"{backlog.destination}: {backlog.open} message(s) wait for a destination that is not configured here.")
     return 0
+
+
+def _undelivered(store: Store) -> list[Message]:
+    from radrag.store.outbox_values import MessageState
+
+    return store.messages(states=set(MessageState) - {MessageState.DELIVERED})
+
+
+def _in_order(*lists: Sequence[Message]) -> list[Message]:
+    """Return the messages of several lists, each once, oldest first."""
+    found = {message.id: message for messages in lists for message in messages}
+    return [found[one] for one in sorted(found)]
 
 
 def _retry(workspace: Workspace, wanted: str, *, as_json: bool) -> int:

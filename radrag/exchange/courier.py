@@ -61,10 +61,8 @@ class Courier:
             return
         with ThreadPoolExecutor(len(self._destinations), thread_name_prefix="radrag-send") as pool:
             running = [pool.submit(work, destination) for destination in self._destinations]
-            # With a time limit, so that signals are handled meanwhile.
-            while wait(running, 0.5, return_when=FIRST_EXCEPTION).not_done:
-                if any(one.done() and one.exception() for one in running):
-                    self._stop.set()
+            if wait(running, return_when=FIRST_EXCEPTION).not_done:  # one of them failed: the others end in order
+                self._stop.set()
         for one in running:
             one.result()
 
