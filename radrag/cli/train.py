@@ -65,15 +65,15 @@ def generator(
     as_json: bool,
 ) -> int:
     """Train the small generator by a run: a shipped one's name, or a YAML file."""
-    from radrag.encoders import load_image_encoder
     from radrag.training.generator import run
     from radrag.training.generator_config import GeneratorConfig
     from radrag.training.nih import read_labels
+    from radrag.workspace import Workspace
 
     values = GeneratorConfig.read(config, minutes=minutes, seed=seed)
     images = read_labels(data / "nih")
     chosen = settings.with_changes(encoder=encoder)
-    looks = load_image_encoder(chosen.encoder, weights=chosen.encoder_weights, cache=chosen.cache, device=chosen.device)
+    looks = Workspace(chosen).image_encoder
     again = _again(settings, "generator", config, data, out, *(["--encoder", encoder] if encoder else []))
 
     def train() -> Any:
@@ -81,6 +81,41 @@ def generator(
         return run(values, out, data=images, encoder=looks, grounds=grounds, cache=chosen.cache, again=again)
 
     return _told(train, out, as_json)
+
+
+@command.command()
+@click.argument("run", type=FOLDER)
+@DATA
+@click.option("--out", type=FOLDER, required=True, help="Folder of the files for `radrag eval reports`.")
+@click.option("--wrong", type=click.IntRange(0, 20), default=2, show_default=True, help="Wrong neighbours, at most.")
+@click.option("--images", type=click.IntRange(0), default=0, help="Of the validation patients  [default: all]")
+@click.pass_obj
+def predictions(settings: Settings, run: Path, data: Path, out: Path, wrong: int, images: int) -> None:
+    """Write reports of a trained generator, of compose and of the nearest case, with wrong neighbours among the hits.
+
+    The references are the validation images' labels in words. Score the files with `radrag eval reports`.
+    """
+    from radrag.generation.compose import ComposeGenerator
+    from radrag.generation.mini import MiniGenerator
+    from radrag.training.generator_data import see_images
+    from radrag.training.generator_predictions import write_predictions
+    from radrag.training.nih import read_labels
+    from radrag.workspace import Workspace
+
+    encoder = Workspace(settings).image_encoder
+    labelled = read_labels(data / "nih")
+    mini = MiniGenerator(run, cache=settings.cache, encoder=lambda: encoder, device=settings.device)
+    files = write_predictions(
+        {"mini": mini, "compose": ComposeGenerator()},
+        _grounds(settings, data / "iu_xray", run / "corpus"),
+        see_images(encoder, labelled, run / "data"),
+        labelled,
+        out=out,
+        wrong=wrong,
+        limit=images,
+    )
+    for file in files:
+        click.echo(str(file))
 
 
 def _grounds(settings: Settings, r2gen: Path, folder: Path) -> Grounds:

@@ -91,7 +91,7 @@ def see_images(encoder: ImageEncoder, data: LabelledImages, folder: Path, *, bat
     maps, found = [], []
     starts = range(0, len(data.paths), batch)
     for start in track(starts, "Encoding images", console=Console(stderr=True)):
-        encoding = encoder.encode([_grey(path) for path in data.paths[start : start + batch]])
+        encoding = encoder.encode([read_grey(path) for path in data.paths[start : start + batch]])
         if encoding.feature_maps is None:
             raise WeightsError("This image encoder gives no feature maps.", hint="Use --encoder starter.")
         maps.append(torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(encoding.feature_maps), GRID).half())
@@ -203,7 +203,8 @@ def _plain(finding: ImageFinding) -> ImageFinding:
     return ImageFinding(finding.label, finding.probability, finding.threshold, finding.trained)
 
 
-def _grey(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+def read_grey(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return an image file as float32 [rows, columns] in [0, 1], bright as stored."""
     from PIL import Image
 
     with Image.open(path) as image:
