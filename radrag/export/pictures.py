@@ -54,7 +54,7 @@ def _small(greys: Greys, width: int, height: int) -> Image:
     if greys.table is None:
         return pil.fromarray(np.round(greys.resized((height, width)) * 255).astype(np.uint8))
     eight = np.round(greys.table * 255).astype(np.uint8).take(greys.values, mode="clip")
-    return pil.fromarray(eight).resize((width, height), pil.Resampling.BILINEAR, reducing_gap=3.0)
+    return pil.fromarray(eight).resize((width, height), pil.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def _picture(image: StudyImage, places: tuple[tuple[str, Box], ...]) -> Picture:
