@@ -27,7 +27,9 @@ class PathOrAddress(click.ParamType[Path | str]):
         return value if isinstance(value, str) and is_url(value) else Path(value)
 
 
-GENERATOR = click.option("--generator", type=click.Choice(["compose", "mini", "vlm", "endpoint"]), help="See `radrag draft`.")
+GENERATOR = click.option(
+    "--generator", type=click.Choice(["compose", "mini", "vlm", "endpoint"]), help="See `radrag draft`."
+)
 MODEL = click.option("--model", metavar="NAME", help="Model of the generator.")
 URL = click.option("--url", metavar="URL", help="Address of an OpenAI-compatible server on your own network.")
 HITS = click.option("--hits", type=click.IntRange(1, 100), help="Cases that ground a draft  [default: 20]")
