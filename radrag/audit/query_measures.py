@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from radrag.audit.attributes import Attributes
 from radrag.audit.group_measures import Area, FloatArray, Mean, Measure, MicroF1
 from radrag.audit.rank_measures import judge_all
 from radrag.audit.retrieval import SEARCH
@@ -108,11 +107,6 @@ def of_reports(
             hint="Name studies in a column study_id or case, as the references do.",
         )
     return [MicroF1(f"micro-F1, {which} labels", *_summed(counts, which)) for which in ("14", "5", "all")]
-
-
-def studies_of(attributes: Sequence[Attributes]) -> list[str]:
-    """Return the study's name of each query."""
-    return [one.study for one in attributes]
 
 
 def _summed(counts: FloatArray, which: str) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -138,11 +138,21 @@ def _plots(result: RetrievalAudit) -> tuple[Plot, ...]:
         for one in result.selection
         if one.queries
     )
+    percentiles = tuple(map(float, PERCENTILES))
+    scores = Plot(
+        "scores",
+        "Scores of hits and of random pairs",
+        PlotKind.LINE,
+        "percentile",
+        "score",
+        tuple(Series(one.name, percentiles, one.percentiles) for one in result.scores),
+    )
     blocks = Series("first hit", tuple(one.name for one in result.drift), tuple(one.score for one in result.drift))
     drift = Plot("drift", "Median score of the first hit", PlotKind.LINE, "block", "score", (blocks,))
     if not numbers:
-        return (drift,)
-    return (Plot("numbers", "How many hits selectors take", PlotKind.HISTOGRAM, "hits", "queries", numbers), drift)
+        return (scores, drift)
+    counts = Plot("numbers", "How many hits selectors take", PlotKind.HISTOGRAM, "hits", "queries", numbers)
+    return (scores, counts, drift)
 
 
 def _names(one: MeasureSet) -> tuple[str, ...]:

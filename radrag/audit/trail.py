@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from radrag.domain import PRIOR, Case, Draft, EvidenceLink
-from radrag.review.decisions import replay
+from radrag.errors import ReviewError
+from radrag.review.decisions import begin, replay
 
 if TYPE_CHECKING:
     from radrag.review.values import Review
@@ -125,13 +126,12 @@ def acts(events: Iterable[ReviewEvent]) -> tuple[ActTrail, ...]:
     )
 
 
-def review_of(draft: Draft, events: Iterable[ReviewEvent]) -> Review:
-    """Return what the events come to.
-
-    Raises:
-        ReviewError: one of them was not allowed where it stands.
-    """
-    return replay(draft, events)
+def review_of(draft: Draft, events: Sequence[ReviewEvent]) -> Review:
+    """Return what the events come to; an untouched review where they were changed outside radrag beyond sense."""
+    try:
+        return replay(draft, events)
+    except ReviewError:  # which acts were changed is found by their hashes
+        return begin(draft)
 
 
 def standing(draft: Draft, link: EvidenceLink, cases: Mapping[str, Case]) -> Standing:

@@ -77,7 +77,7 @@ def subgroups(
     is missing is a group of its own. The exit code is 1 when images were refused.
     """
     from radrag.audit.attributes import read_attributes, unused_columns
-    from radrag.audit.query_measures import of_reports, studies_of
+    from radrag.audit.query_measures import of_reports
     from radrag.audit.sections_subgroups import section
     from radrag.audit.subgroups import audit_subgroups
     from radrag.evaluation.manifest import read_query_manifest
@@ -98,7 +98,7 @@ def subgroups(
     if references is not None and predictions is not None:
         described = list(attributes.values())
         texts = (_texts(references, "references"), _texts(predictions, "predictions"))
-        measures = of_reports(studies_of(described), *texts, FindingsReader(workspace.labeler))
+        measures = of_reports([one.study for one in described], *texts, FindingsReader(workspace.labeler))
         patients = [row.patient or row.query_id for row in manifest.rows]
         result = audit_subgroups(measures, described, patients, by=wanted, least=least, seed=settings.seed)
     else:

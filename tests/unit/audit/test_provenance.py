@@ -172,6 +172,19 @@ def test_what_readers_did_is_in_the_trail(made):
     assert outcomes(result)["record"] == "same"
 
 
+def test_an_act_changed_in_the_database_is_named_and_leaves_the_rest_readable(made):
+    draft = drafted(made)
+    event = ReviewEvent(1, "2026-01-01T00:00:00.000000+00:00", "adams", "reader", Act.ACCEPT, {"item": "d0"})
+    made.workspace.store.add_review_event(draft.draft_id, event, status="preliminary")
+    with sqlite3.connect(made.workspace.settings.workspace / "radrag.sqlite") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("""UPDATE review_events SET payload = '{"item": "d99"}'""")
+    result = provenance(made.workspace, draft.draft_id)
+    assert result.stages[0].says == "changed outside radrag: act 1"
+    assert result.sentences[0].decision == "pending"
+
+
 class Answering:
     """A model that quotes its first evidence; counts how often it is asked."""
 
