@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from radrag.audit.document import SAVED, Document
+from radrag.audit.document import SAVED, Document, Missing
 from radrag.audit.sections import Plot, Section, Table
 from radrag.domain import Role
 from radrag.errors import MissingDependency, RadragError
@@ -33,7 +33,7 @@ def page() -> None:
     person = people.current()
     named = person.role is Role.AUDITOR and _asks_for_names(person)
     try:
-        at, live = _counted(state.settings().url, named)
+        at, live, uncounted = _counted(state.settings().url, named)
         saved = _saved()
     except RadragError as error:
         st.html(cards.notice("The audit cannot be made", str(error), kind="error"))
@@ -51,7 +51,7 @@ def page() -> None:
             st.rerun()
         st.download_button(
             "Download the page",
-            lambda: _download(live, saved),
+            lambda: _download(live, uncounted, saved),
             "radrag-audit.html",
             "text/html",
             key="audit-download",
@@ -61,6 +61,8 @@ def page() -> None:
     st.html(flags(sections))
     section = next(one for one in sections if one.title == chosen)
     _show(section, at if section.name in LIVE or saved is None else saved.made.at)
+    for one in uncounted:
+        st.html(cards.notice(f"{one.title} cannot be counted", one.why, kind="error"))
     if saved is None:
         st.html(cards.notice("No report was saved yet", NONE_SAVED, kind="info"))
     for one in saved.missing if saved else ():
@@ -90,14 +92,18 @@ def _asks_for_names(person: Account) -> bool:
 
 
 @st.cache_data(ttl=SECONDS_COUNTED, max_entries=4, show_spinner="Counting …")
-def _counted(url: str, named: bool) -> tuple[str, tuple[Section, ...]]:  # noqa: ARG001 - part of the cache's key
-    """Return when, and what was counted from the database."""
+def _counted(url: str, named: bool) -> tuple[str, tuple[Section, ...], tuple[Missing, ...]]:  # noqa: ARG001 - a key
+    """Return when, what was counted from the database, and what could not be: what the chain shows is shown anyway."""
     from radrag.audit import chain, readers
     from radrag.audit.reviewed import reviewed_drafts
 
     store = state.store()
-    reviews = list(reviewed_drafts(store))
-    return utc_now(), (chain.section(chain.check_chain(store)), readers.section(reviews, by_reader=named))
+    record = chain.section(chain.check_chain(store))
+    try:
+        found = readers.section(list(reviewed_drafts(store)), by_reader=named)
+    except RadragError as error:
+        return utc_now(), (record,), (Missing("readers", "Readers", str(error)),)
+    return utc_now(), (record, found), ()
 
 
 def _saved() -> Document | None:
@@ -117,7 +123,7 @@ def _read(path: str, stamp: int) -> Document:  # noqa: ARG001 - part of the cach
     return Document.read(Path(path))
 
 
-def _download(live: Sequence[Section], saved: Document | None) -> bytes:
+def _download(live: Sequence[Section], uncounted: Sequence[Missing], saved: Document | None) -> bytes:
     """Return the page of what is shown: counted now, and of the saved report with its date."""
     from radrag.audit.html import document_html
     from radrag.audit.making import made_of
@@ -130,7 +136,7 @@ def _download(live: Sequence[Section], saved: Document | None) -> bytes:
         for section in (saved.sections if saved else ())
         if saved
     ]
-    missing = saved.missing if saved else ()
+    missing = (*uncounted, *(saved.missing if saved else ()))
     made = replace(made_of(parts, "radrag review"), manifest=saved.made.manifest if saved else {})
     return document_html(Document(made, (*live, *dated), missing)).encode()
 

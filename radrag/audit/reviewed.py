@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from radrag.domain import Draft, DraftSentence, Polarity, ReportState, Status
+from radrag.errors import StoreError
 from radrag.review.decisions import apply, begin
 from radrag.review.values import Act, Decision, Item, Review
 from radrag.store.values import ReviewEvent
@@ -96,13 +97,23 @@ def reviewed_drafts(store: Store) -> Iterator[Reviewed]:
 
     Raises:
         ReviewError: the acts on a draft do not follow from each other: the record was changed.
-        StoreError: the database cannot be read.
+        StoreError: the database cannot be read, or acts are not as radrag writes them.
     """
     for start in range(0, store.count_drafts(), PAGE):
         for summary in store.drafts(limit=PAGE, offset=start):
             if summary.reader:
-                name = summary.draft_id
-                yield reviewed(store.draft(name), store.review_events(name), store.first_opened(name))
+                yield _stored(store, summary.draft_id)
+
+
+def _stored(store: Store, draft_id: str) -> Reviewed:
+    draft, events, opened = store.draft(draft_id), store.review_events(draft_id), store.first_opened(draft_id)
+    try:
+        return reviewed(draft, events, opened)
+    except (KeyError, TypeError, ValueError):  # an act without what radrag writes with it
+        raise StoreError(
+            f"The acts on draft {draft_id} are not as radrag writes them.",
+            hint="See what was changed: radrag audit chain",
+        ) from None
 
 
 def reviewed(draft: Draft, events: Sequence[ReviewEvent], opened: str | None) -> Reviewed:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 from html import unescape
 
 import pytest
@@ -114,3 +115,15 @@ def test_a_report_that_cannot_be_read_is_said(reviewed, logged_in, text):
     assert not app.exception
     assert "The audit cannot be made" in words(app)
     assert "Make it again" in words(app)
+
+
+def test_a_record_that_was_changed_shows_what_was(reviewed, logged_in):
+    logged_in()
+    with sqlite3.connect(reviewed / "radrag.sqlite") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE review_events SET payload = '{}'")
+    app = shown()
+    assert not app.exception
+    assert "Act 1 on draft" in words(app)
+    assert "Readers cannot be counted" in words(app)
