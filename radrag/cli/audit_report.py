@@ -187,8 +187,8 @@ def report(
     """Write an audit of the workspace: report.html, report.json, and each table as CSV and Parquet.
 
     The record and the readers come from the database; what needs queries from --manifest. A section that cannot be
-    made says why in the report, and the exit code is 1. Readers are not named. The workspace keeps a copy for the
-    screen.
+    made says why in the report, and the exit code is 1, but where nothing is missing but a manifest that nobody gave.
+    Readers are not named. The workspace keeps a copy for the screen.
     """
     from radrag.audit.files import save_copy, write_document
     from radrag.evaluation.manifest import read_query_manifest
