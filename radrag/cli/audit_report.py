@@ -34,7 +34,7 @@ NEEDS_MANIFEST = "It needs queries: --manifest CSV."
 
 @dataclass(frozen=True)
 class Inputs:
-    """What sections are made from; queries are encoded and searched once, when the first section asks for them.
+    """What sections are made from; queries are encoded once, when the first section asks for them.
 
     Attributes:
         path: of the manifest.
@@ -197,8 +197,13 @@ def report(
     manifest = read_query_manifest(path, split=split) if path else None
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
     found = make_document(Inputs(workspace, path, manifest, collection, depth), only or SECTIONS)
-    names = write_document(out, found)
-    save_copy(settings.workspace, found)
+    try:
+        names = write_document(out, found)
+        save_copy(settings.workspace, found)
+    except OSError as error:
+        raise UsageError(
+            f"The report cannot be written: {error.strerror}.", hint="Name another folder with --out, or make room."
+        ) from None
     if as_json:
         click.echo(found.as_json())
     flags = sum(len(section.flags) for section in found.sections)

@@ -154,3 +154,10 @@ def test_a_section_that_was_asked_for_and_cannot_be_made_is_an_error(tmp_path):
     arguments = ["--out", str(tmp_path / "out"), "--only", "hubs"]
     result = CliRunner().invoke(report, arguments, obj=settings, standalone_mode=False)
     assert result.return_value == 1
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    arguments = ["--out", str(tmp_path / "out" / "below"), "--only", "chain"]
+    result = CliRunner().invoke(report, arguments, obj=load_settings(workspace=tmp_path), standalone_mode=False)
+    assert "cannot be written: Not a directory" in str(result.exception)
