@@ -143,7 +143,7 @@ def test_the_command_says_what_is_missing_and_keeps_a_copy(tmp_path):
     result = CliRunner().invoke(report, ["--out", str(tmp_path / "out")], obj=settings, standalone_mode=False)
     assert result.return_value == 0
     found = Document.read(settings.workspace / SAVED)
-    assert [section.name for section in found.sections] == ["chain", "readers"]
+    assert [section.name for section in found.sections] == ["chain", "readers", "calibration"]
     assert {one.why for one in found.missing} == {"It needs queries: --manifest CSV."}
     assert found.made.counts == {"drafts": 1}
     assert (found.made.generator["name"], len(found.made.generator["card_hash"])) == ("compose", 64)
