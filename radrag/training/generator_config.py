@@ -11,7 +11,8 @@ class NoiseConfig(BaseModel):
     """How much noise there is in what the generator is given; see :mod:`radrag.training.noise`.
 
     Attributes:
-        blur: standard deviation added to the log-odds of the image's findings.
+        blur: standard deviation of the noise on the log-odds of the image's findings; None for as much as makes the
+            encoder as often right about training images as about those of validation patients.
         query_dropout: share of findings that the prompt does not list.
         plan_dropout: share of the plan's statements that it does not suggest.
         missing_image: share of examples without image tokens.
@@ -23,7 +24,7 @@ class NoiseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    blur: float = Field(default=0.7, ge=0)
+    blur: float | None = Field(default=None, ge=0)
     query_dropout: float = Field(default=0.1, ge=0, le=1)
     plan_dropout: float = Field(default=0.15, ge=0, le=1)
     missing_image: float = Field(default=0.15, ge=0, le=1)

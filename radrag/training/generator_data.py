@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import track
@@ -25,7 +26,9 @@ from radrag.training.generator_config import NO_NOISE, GeneratorConfig, NoiseCon
 from radrag.training.generator_examples import Example, LabelledFindings, Report, Source, make_example
 from radrag.training.losses_text import IGNORED
 from radrag.training.nih import LABELS, LabelledImages
+from radrag.training.noise import log_odds_of
 from radrag.training.run_state import shuffled
+from radrag.training.scores import auc
 
 if TYPE_CHECKING:
     from radrag.encoders.base import ImageEncoder
@@ -115,7 +118,9 @@ class Grounds:
     sentences_of: Callable[[Sequence[str]], Mapping[str, tuple[Sentence, ...]]]
 
 
-def source_of(grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Sequence[int], hits: int) -> Source:
+def source_of(
+    grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Sequence[int], hits: int, *, blur: float = 0.0
+) -> Source:
     """Return what examples of some images are made from; its images have the order of ``rows``."""
     retriever = grounds.retriever
     images = tuple(
@@ -128,7 +133,7 @@ def source_of(grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Se
         Report(case_id, retriever.cases[case_id].patient_key, _image_labels(retriever.cases[case_id].labels))
         for case_id in retriever.cases.ids
     )
-    return Source(retriever.search, grounds.sentences_of, reports, images, hits)
+    return Source(retriever.search, grounds.sentences_of, reports, images, hits, blur, usual_log_odds(seen, rows))
 
 
 def make_tokens(
@@ -178,7 +183,8 @@ def make_both(
 
     def made(*, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         rows = np.flatnonzero(data.validation == validation).tolist()
-        source = source_of(grounds, seen, data, rows, config.hits)
+        blur = noise.blur if noise.blur is not None else matching_blur(seen, data, seed=config.seed)
+        source = source_of(grounds, seen, data, rows, config.hits, blur=blur)
         return make_tokens(source, rows, tokenizer, count=count, config=config, noise=noise)
 
     training = kept_tokens(
@@ -186,6 +192,38 @@ def make_both(
     )
     return training, kept_tokens(
         folder / "validation.json", lambda: made(validation=True, count=config.validation, noise=NO_NOISE)
+    )
+
+
+def usual_log_odds(seen: SeenImages, rows: Sequence[int]) -> dict[str, tuple[float, float]]:
+    """Return label → mean and standard deviation of the log-odds that the encoder gives some images."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for finding in seen.findings[row]:
+            if finding.trained:
+                found.setdefault(finding.label, []).append(log_odds_of(finding))
+    return {label: (float(np.mean(values)), float(np.std(values))) for label, values in found.items()}
+
+
+def matching_blur(seen: SeenImages, data: LabelledImages, *, seed: int, most: float = 8.0) -> float:
+    """Return the noise by which the encoder is as right about training images as about validation ones, to a tenth.
+
+    Right is the mean AUC over the labels that it was trained for; 0 where it is no better about training images.
+    """
+    named = [place for place, one in enumerate(seen.findings[0]) if one.trained and one.label in LABELS]
+    columns = [LABELS.index(seen.findings[0][place].label) for place in named]
+    log_odds = np.array([[log_odds_of(of[place]) for place in named] for of in seen.findings])
+    drawn = np.random.default_rng(seed).normal(size=log_odds.shape)
+
+    def right(rows: npt.NDArray[np.bool_], spread: float) -> float:
+        noisy = log_odds + spread * drawn
+        found = [auc(data.labels[rows, column], noisy[rows, place]) for place, column in enumerate(columns)]
+        told = [value for value in found if not np.isnan(value)]
+        return sum(told) / len(told) if told else 0.0
+
+    wanted = right(data.validation, 0)
+    return next(
+        (spread for spread in np.arange(0, most, 0.1).tolist() if right(~data.validation, spread) <= wanted), most
     )
 
 

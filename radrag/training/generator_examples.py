@@ -12,7 +12,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from radrag.domain import Change, Finding, Hit, ImageFinding, Polarity, Sentence, Severity, Side
 from radrag.generation.answers import LONGEST
@@ -69,6 +69,8 @@ class Source:
         reports: those that may lend words and evidence.
         images: those that may be seen.
         hits: how many cases ground an example.
+        blur: standard deviation of the noise on the findings' log-odds; what else is noise is in the settings.
+        usual: label → mean and standard deviation of the log-odds over the images.
     """
 
     search: Callable[[Query, int], tuple[Hit, ...]]
@@ -76,6 +78,8 @@ class Source:
     reports: tuple[Report, ...]
     images: tuple[LabelledFindings, ...]
     hits: int
+    blur: float = 0.0
+    usual: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def evidence(self, hits: Sequence[Hit]) -> tuple[Sentence, ...]:
         """Return the sentences of hits, in their order, as the drafter does."""
@@ -87,7 +91,7 @@ def make_example(source: Source, row: int, settings: NoiseConfig, draw: random.R
     """Make an example of one image; None where image and evidence carry nothing that may be said."""
     image = source.images[row]
     report = matching(image.labels, source.reports, draw)
-    findings = noise.blurred(image.findings, settings.blur, draw)
+    findings = noise.blurred(image.findings, source.blur, draw, source.usual) if source.blur else image.findings
     query = query_from_image(findings, exclude_patient=report.patient_key)
     found = source.search(replace(query, exclude_cases=frozenset({report.case_id})), source.hits)
     others = [one.case_id for one in source.reports if one.case_id != report.case_id]

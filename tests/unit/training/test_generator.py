@@ -21,7 +21,7 @@ from radrag.generation.plan import Plan
 from radrag.models.card import ModelCard
 from radrag.training import generator, runs
 from radrag.training.generator_config import GeneratorConfig
-from radrag.training.generator_data import Grounds, see_images
+from radrag.training.generator_data import Grounds, SeenImages, matching_blur, see_images
 from radrag.training.nih import LABELS, LabelledImages
 
 CONFIG = GeneratorConfig(
@@ -128,6 +128,20 @@ def test_the_same_encoder_looks_once_and_another_one_anew(tmp_path, parts):
     again = see_images(only_named(parts["encoder"].card), parts["data"], tmp_path / "seen")
     assert torch.equal(first.maps, again.maps)
     assert again.findings == first.findings
+
+
+def test_the_noise_makes_the_encoder_as_right_about_training_images_as_about_others():
+    draw = np.random.default_rng(0)
+    truth = draw.random(400) < 0.5
+    validation = np.arange(400) >= 200
+    known = np.where(validation, 0.4, 3.0) * np.where(truth, 1, -1) + draw.normal(size=400)
+    seen = SeenImages(torch.zeros(0), tuple((image_finding("Mass", float(1 / (1 + np.exp(-one)))),) for one in known))
+    labels = np.zeros((400, len(LABELS)))
+    labels[:, LABELS.index("Mass")] = truth
+    data = LabelledImages((), (), validation, labels, np.full((400, 14), math.nan))
+    assert 2 < matching_blur(seen, data, seed=0) < 8
+    fair = LabelledImages((), (), ~validation, labels, np.full((400, 14), math.nan))
+    assert matching_blur(seen, fair, seed=0) == 0
 
 
 def test_an_encoder_without_feature_maps_is_told(tmp_path, parts):
