@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from small_workspaces import SeesThis, drafter_of, report, small_workspace
+from small_workspaces import SeesThis, drafter_of, report, small_workspace, text_encoder
 
 from radrag.audit.provenance import provenance, section
 from radrag.audit.stages import Outcome, compare_findings
@@ -35,6 +35,7 @@ def made(tmp_path, monkeypatch):
     """A workspace with a saved draft of a picture, and an encoder that stands in wherever one is loaded."""
     encoder = SeesThis(Effusion=0.9)
     monkeypatch.setattr("radrag.encoders.load_image_encoder", lambda *_, **__: encoder)
+    monkeypatch.setattr("radrag.encoders.load_text_encoder", lambda *_, **__: text_encoder())
     monkeypatch.setattr("radrag.encoders.runtime.hasten", lambda *_, **__: None)
     workspace = small_workspace(tmp_path / "workspace", CASES)
     path = tmp_path / "frontal_pa.png"

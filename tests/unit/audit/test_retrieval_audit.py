@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from small_workspaces import report, small_workspace
+from small_workspaces import report, small_workspace, text_encoder
 
 from radrag.audit.retrieval import ABNORMAL, OVERALL, audit_retrieval, query_vectors
 from radrag.audit.searched import NONE, search_all, weighed
@@ -126,7 +126,8 @@ def test_without_any_truth_there_is_nothing_to_audit(workspace):
         audited(workspace, [query(0, truth={})])
 
 
-def test_the_command_groups_by_month_and_prints_the_tables(workspace, tmp_path, capsys):
+def test_the_command_groups_by_month_and_prints_the_tables(workspace, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("radrag.encoders.load_text_encoder", lambda *_, **__: text_encoder())
     path = tmp_path / "queries.csv"
     rows = [f"{REPORTS[n % 4]},{n},{int(n % 4 == 0)},{int(n % 4 == 2)},2026-0{1 + n // 20}-01" for n in range(40)]
     path.write_text("\n".join(["text,patient,Effusion,Pneumonia,date", *rows]) + "\n")

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from small_workspaces import SeesThis, report, small_workspace
+from small_workspaces import SeesThis, report, small_workspace, text_encoder
 
 from radrag.audit.attributes import Attributes
 from radrag.audit.group_measures import Area, Mean, MicroF1
@@ -150,6 +150,7 @@ def test_unknown_attributes_are_all_named():
 
 def test_the_command_scores_retrieval_and_reports(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("radrag.encoders.load_image_encoder", lambda *_, **__: SeesThis())
+    monkeypatch.setattr("radrag.encoders.load_text_encoder", lambda *_, **__: text_encoder())
     texts = ("Left pleural effusion.", "The lungs are clear.")
     workspace = small_workspace(tmp_path / "w", [report(f"c:{n}", f"{texts[n % 2]} Film {n}.") for n in range(8)])
     made = [f"{texts[n % 2]},{n},s{n},{int(n % 2 == 0)},{'FM'[n % 2]}" for n in range(12)]
