@@ -50,7 +50,7 @@ def cluster_of(measured: dict[str, Any], given: argparse.Namespace, efficiency: 
         megabytes=given.megabytes or measured["megabytes"],
         machine_megabytes=given.machine_bandwidth,
         storage_megabytes=given.storage_bandwidth,
-        saves=given.saves,
+        saves=given.saves or 1 / stages["save"],
         scan=measured["submit"]["scan"],
         hash=measured["submit"]["hash"],
         submissions=given.submissions,
@@ -113,7 +113,7 @@ def main() -> None:
     add("--cores", type=int, default=16, help="of a machine  [%(default)s]")
     add("--price", type=float, default=0.80, help="of a machine and hour, in any currency  [%(default)s]")
     add("--look", type=float, help="seconds of a core for the encoder, as on a GPU  [as measured]")
-    add("--saves", type=float, default=100.0, help="drafts a second that the database takes  [%(default)s]")
+    add("--saves", type=float, help="drafts a second that the database takes  [one by one, as measured]")
     add("--megabytes", type=float, help="of a study  [as measured]")
     add("--machine-bandwidth", type=float, default=500.0, help="MB/s  [%(default)s]")
     add("--storage-bandwidth", type=float, default=5000.0, help="MB/s  [%(default)s]")

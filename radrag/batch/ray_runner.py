@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,32 +17,22 @@ from typing import TYPE_CHECKING, Any
 from radrag.batch import alive
 from radrag.batch.crew import MOST_CRASHES, WorkersBroken
 from radrag.batch.process import draft_jobs
+from radrag.batch.ray_cluster import connect
 from radrag.batch.ray_worker import RayWorker
 from radrag.batch.values import Event, RayOptions, WorkerOptions
-from radrag.corpus.workers import default_workers
-from radrag.errors import RadragError, StoreError, UsageError
+from radrag.errors import StoreError, UsageError
 from radrag.optional import require
-from radrag.processes import without_main
 
 if TYPE_CHECKING:
     from radrag.settings import Settings
     from radrag.store.repository import Store
 
-OBJECT_STORE = 100 * 2**20
-"""Bytes of shared memory that a cluster of our own may take. Only events pass through Ray, 10 KB a study; Ray asks for
-75 MiB at least."""
 LISTEN_SECONDS = 5.0  # that an actor waits for something to tell, before it answers that there is nothing
 GIVEN_UP = (
     "The workers crash over and over. Is this version of radrag, with the same Python, on all machines of the cluster?"
     " Run there: radrag doctor"
 )
 UNREACHED_SECONDS = 1.0  # before a worker that could not be reached is asked again
-
-
-class NoCluster(RadragError):
-    """The Ray cluster cannot be reached."""
-
-    code = "no_cluster"
 
 
 @dataclass(slots=True, eq=False)
@@ -108,8 +95,7 @@ class RayCrew:
             NoCluster: the cluster cannot be reached.
             UsageError: the workers' machines could not share the database.
         """
-        with _handlers_kept():
-            self._connect()
+        self._connect()
         folder = alive.folder_of(self._settings.workspace)
         for name in alive.ended(folder):
             self._store.lose_jobs(name, now=self._store.now(), policy=self._options.policy)
@@ -152,32 +138,9 @@ class RayCrew:
         return bool(self._members)
 
     def _connect(self) -> None:
-        """Join the cluster, or start one on this machine.
-
-        Nothing that a worker prints comes here: it prints nothing.
-        """
         if self._ray.is_initialized():
             return
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        address = self._where.address
-        if address != "local":
-            try:
-                self._ray.init(address=address, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                if address != "auto" or not isinstance(error, ConnectionError):
-                    raise NoCluster(
-                        f"No Ray cluster answers at {address!r} ({type(error).__name__}).",
-                        hint="Is it running? Its version of Ray and Python must be this one's.",
-                    ) from None
-        if not self._ray.is_initialized():
-            with without_main():
-                self._ray.init(
-                    address="local",
-                    num_cpus=default_workers(),
-                    object_store_memory=OBJECT_STORE,
-                    include_dashboard=False,
-                    **quiet,
-                )
+        connect(self._ray, self._where.address)
         self._ours = True
         machines = sum(node["Alive"] for node in self._ray.nodes())
         if machines > 1 and self._settings.url.startswith("sqlite"):
@@ -247,27 +210,17 @@ class RayCrew:
             return
         self._crashes += 1
         self._tell(Event("crashed", member.name, code=code))
-        with contextlib.suppress(StoreError):  # then its leases will end
-            self._store.lose_jobs(
-                member.name, now=self._store.now(), policy=self._options.policy, seen=not self._stopping
-            )
-            alive.forget(alive.folder_of(self._settings.workspace), member.name)
+        if member.name:
+            self._free_jobs_of(member)
         if self._crashes >= MOST_CRASHES * self._count:
             self._fault = Event("broken", message=GIVEN_UP)
             self.stop()
         elif not self._stopping:
             self._add()
 
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Keep what SIGTERM and Ctrl-C do: Ray puts its own in place, which ends the command at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
+    def _free_jobs_of(self, member: _Member) -> None:
+        with contextlib.suppress(StoreError):  # then its leases will end
+            self._store.lose_jobs(
+                member.name, now=self._store.now(), policy=self._options.policy, seen=not self._stopping
+            )
+            alive.forget(alive.folder_of(self._settings.workspace), member.name)

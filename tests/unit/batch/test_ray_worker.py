@@ -1,8 +1,12 @@
 """What a worker in a Ray actor tells is heard whole and in order, and its faults say nothing of patients."""
 
+import socket
+from types import SimpleNamespace
+
 import pytest
 
 from radrag.batch import ray_worker
+from radrag.batch.ray_cluster import NoCluster, running
 from radrag.batch.ray_runner import RayCrew
 from radrag.batch.ray_worker import MOST_EVENTS, RayWorker
 from radrag.batch.values import Event, RayOptions, WorkerOptions
@@ -55,6 +59,35 @@ def test_the_text_of_an_unforeseen_error_stays_where_it_is(listened):
     assert event.kind == "broken"
     assert "ValueError" in event.message
     assert "Doe" not in repr(event)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere"])
+def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path, address, monkeypatch):
+    monkeypatch.setattr(RayCrew, "_ray", SimpleNamespace(is_initialized=lambda: False))
+    with pytest.raises(NoCluster, match=address):
+        RayCrew(load_settings(workspace=tmp_path), None, RayOptions(address)).start()
+
+
+def test_the_address_of_a_cluster_that_has_ended_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert running() == "local"
+    (tmp_path / "ray").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        (tmp_path / "ray" / "ray_current_cluster").write_text(f"{address}\n")
+        assert running() == address
+    assert running() == "local"
+
+
+def test_one_machines_database_is_refused_for_several(tmp_path, monkeypatch):
+    left = []
+    nodes = [{"Alive": True}, {"Alive": False}, {"Alive": True}]
+    ray = {"nodes": lambda: nodes, "init": lambda **_: None, "shutdown": lambda: left.append(1)}
+    monkeypatch.setattr(RayCrew, "_ray", SimpleNamespace(is_initialized=lambda: False, **ray))
+    with pytest.raises(UsageError, match="2 machines"):
+        RayCrew(load_settings(workspace=tmp_path), None, RayOptions("local")).start()
+    assert left == [1]
 
 
 def test_a_share_of_a_gpu_is_refused_when_nothing_would_use_it(tmp_path):
