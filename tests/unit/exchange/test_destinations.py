@@ -1,5 +1,9 @@
 """Destinations in radrag.toml: what is wrong is named, secrets stay out of the file and out of sight."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from radrag.errors import UsageError
@@ -30,6 +34,13 @@ def test_the_file_of_the_workspace_says_where_reports_go(tmp_path):
         "RADRAG",
         ("sr", "dicompdf"),
     )
+
+
+def test_the_tables_in_the_documentation_are_read():
+    page = (Path(__file__).parents[3] / "docs" / "exchange.md").read_text()
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    found = read_destinations(tomllib.loads(block)["destinations"], {"RADRAG_PASSWORD_WEB": "sesame"})
+    assert [one.kind for one in found.values()] == ["dicom", "stow", "fhir", "mllp", "folder"]
 
 
 def test_each_kind_has_forms_of_its_own():
