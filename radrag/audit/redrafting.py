@@ -6,7 +6,7 @@ Each stage is given what the record says that the stage before it came to, so th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -195,9 +195,15 @@ def _written(workspace: Workspace, draft: Draft, looked: _Looked, folder: Path, 
         return _failed(draft, generator, str(error))
     prompt = now.provenance["prompt_sha256"] == made["prompt_sha256"]
     outside = found_for_claims(draft)
-    return [
+    before = [
         compare_hits([hit for hit in draft.hits if hit.case_id not in outside], generator.hits),
         _SAME_PROMPT if prompt else different("prompt", "the generator was given something else"),
+    ]
+    if generator.card.sha256 != made["generator"]["sha256"]:
+        other = f"another generator is here, {_named(asdict(generator.card))}"
+        return [*before, not_compared("sentences", other), not_compared("remarks", other)]
+    return [
+        *before,
         compare_sentences(draft, now),
         compare_remarks(draft, now) if study else not_compared("remarks", f"warnings tell of the images; {blind}"),
     ]

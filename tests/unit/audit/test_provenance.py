@@ -95,6 +95,15 @@ def test_another_encoder_is_named_and_the_later_stages_rest_on_the_record(made):
     assert "sees more 2" in result.parts["encoder"][1]
 
 
+def test_sentences_of_other_rules_are_not_compared(made, monkeypatch):
+    draft = drafted(made)
+    monkeypatch.setattr("radrag.generation.compose._rules_sha256", lambda: "ef" * 32)
+    result = provenance(made.workspace, draft.draft_id)
+    found = outcomes(result)
+    assert (found["hits"], found["prompt"], found["sentences"]) == ("same", "same", "not compared")
+    assert "efefefefefef" in result.parts["generator"][1]
+
+
 def test_findings_that_come_out_otherwise_differ(made):
     draft = drafted(made)
     made.encoder.findings = SeesThis(Effusion=0.2).findings
