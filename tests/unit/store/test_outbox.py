@@ -1,8 +1,10 @@
 """The outbox: queued once, never in two hands, never lost with its sender, never a correction overtaken."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import text
-from store_databases import postgres_server, postgres_url, url  # noqa: F401 - fixtures
+from store_databases import postgres_server, postgres_url  # noqa: F401 - fixtures
 from store_support import sample_draft
 
 from radrag.errors import StoreError
@@ -18,8 +20,14 @@ def new(version=6, form="sr", destination="pacs", draft="d1", content=b"bytes"):
     return NewMessage(draft, version, "final", True, form, destination, "dicom", f"1.2.{version}", content)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request, tmp_path):
+    sqlite = f"sqlite:///{tmp_path}/radrag.sqlite"
+    return sqlite if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
 @pytest.fixture
-def store(url):  # noqa: F811
+def store(url):
     with Store.open(url, who="adams") as opened:
         opened.save_draft(sample_draft("d1"))
         yield opened
@@ -57,6 +65,26 @@ def test_a_message_is_in_one_hand_at_a_time(store):
     assert (message.state, message.attempts, message.worker) == (SENDING, 1, "w1")
     assert claim(store, "w2") is None
     assert claim(store, "w2", "archive") is None
+
+
+def test_senders_beside_each_other_take_each_message_once_and_versions_in_order(store, url):
+    queue(store, *(new(version, form) for version in range(4) for form in ("sr", "sr3d", "dicompdf")))
+    taken = []
+
+    def work(worker):
+        with Store.open(url) as own:
+            while found := claim(own, worker):
+                taken.append((found[0].form, found[0].version))
+                assert own.message_delivered(found[0], {}, now=NOW)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, ["w1", "w2", "w3"]))
+    while found := claim(store):  # what waited for a version in another's hands when all looked
+        taken.append((found[0].form, found[0].version))
+        store.message_delivered(found[0], {}, now=NOW)
+    assert len(taken) == 12
+    for form in ("sr", "sr3d", "dicompdf"):
+        assert [version for one, version in taken if one == form] == [0, 1, 2, 3]
 
 
 def test_what_is_delivered_keeps_its_answer_and_loses_its_bytes(store):
