@@ -82,7 +82,9 @@ def _reach(address: str) -> None:
 
 
 def _no_cluster(address: str, error: Exception) -> NoCluster:
-    hint = "Is it running (ray status), with this version of Ray and Python?"
+    hint = (
+        "Is it running (ray status), with this version of Ray and Python? If it asks for a token: RAY_AUTH_MODE=token."
+    )
     return NoCluster(f"No Ray cluster answers at {address!r} ({type(error).__name__}).", hint=hint)
 
 

@@ -138,10 +138,9 @@ class RayCrew:
         return bool(self._members)
 
     def _connect(self) -> None:
-        if self._ray.is_initialized():
-            return
-        connect(self._ray, self._where.address)
-        self._ours = True
+        if not self._ray.is_initialized():
+            connect(self._ray, self._where.address)
+            self._ours = True
         machines = sum(node["Alive"] for node in self._ray.nodes())
         if machines > 1 and self._settings.url.startswith("sqlite"):
             self._leave()
