@@ -10,7 +10,7 @@ from typing import Any
 from radrag.store.job_values import RetryPolicy
 
 POLICY = RetryPolicy(failures=12)
-"""A message that fails although its destination is there is parked after so many failures: an hour and a half at least."""
+"""A message that fails although its destination is there is parked after so many failures: in 1.7 hours or more."""
 
 
 class Trouble(StrEnum):
