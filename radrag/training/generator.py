@@ -94,7 +94,9 @@ def run(
         folder = out / "data"
         seen = see_images(encoder, data, folder)
         learner = new_learner(config, cache, seen, data)
-        training, validation = make_both(grounds, seen, data, learner.tokenizer, config=config, folder=folder)
+        training, validation = make_both(
+            grounds, seen, data, (encoder.card.card_hash, learner.tokenizer), config=config, folder=folder
+        )
         optimiser = torch.optim.AdamW(
             [
                 {"params": learner.low_rank(), "lr": config.rate, "most": config.rate},

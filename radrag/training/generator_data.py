@@ -17,7 +17,7 @@ from rich.progress import track
 
 from radrag.disk import replacing
 from radrag.domain import ImageFinding, Sentence
-from radrag.errors import WeightsError
+from radrag.errors import CorpusError, TrainingCode, TrainingError, WeightsError
 from radrag.generation.mini_network import GRID, prompt_ids
 from radrag.reports.vocabulary import NO_FINDING
 from radrag.reports.wordings import report_names
@@ -139,7 +139,11 @@ def source_of(
 def make_tokens(
     source: Source, rows: Sequence[int], tokenizer: Any, *, count: int, config: GeneratorConfig, noise: NoiseConfig
 ) -> Tokens:
-    """Make examples, each image as often as the others, and turn them into tokens; the same for the same values."""
+    """Make examples, each image as often as the others, and turn them into tokens; the same for the same values.
+
+    Raises:
+        CorpusError: not one example could be made.
+    """
     made: list[tuple[list[int], int, int]] = []
     tried = 0
     orders: dict[int, list[int]] = {}
@@ -155,6 +159,10 @@ def make_tokens(
             if example and len(ids) <= config.longest:
                 made.append((ids, answer, rows[example.image] if example.image >= 0 else -1))
                 break
+    if not made:
+        raise CorpusError(
+            "No image and report carry an example together.", hint="Check the reports' index, or raise `longest`."
+        )
     return Tokens(*(tuple(one) for one in zip(*made, strict=True)))
 
 
@@ -165,21 +173,46 @@ def example_ids(tokenizer: Any, example: Example) -> tuple[list[int], int]:
     return [*prompt, *answer, tokenizer.eos_token_id], len(prompt)
 
 
-def kept_tokens(path: Path, make: Callable[[], Tokens]) -> Tokens:
-    """Return examples from a file, made and kept where there is none yet."""
+def kept_tokens(path: Path, encoder: str, make: Callable[[], Tokens]) -> Tokens:
+    """Return examples from a file, made and kept where there is none yet.
+
+    Args:
+        encoder: hash of the card of the encoder whose findings and feature maps they are.
+
+    Raises:
+        TrainingError: ``other_run``: they are another encoder's, and so is what was learned from them.
+    """
     if path.is_file():
         kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["encoder"] != encoder:
+            raise TrainingError(
+                TrainingCode.OTHER_RUN,
+                "This run began with another image encoder.",
+                hint="Give it back with --encoder to resume the run, or name a new folder.",
+            )
         return Tokens(tuple(kept["ids"]), tuple(kept["answers"]), tuple(kept["images"]))
     tokens = make()
     with disk_errors("the examples"), replacing(path) as part:
-        part.write_text(json.dumps({"ids": tokens.ids, "answers": tokens.answers, "images": tokens.images}))
+        kept = {"encoder": encoder, "ids": tokens.ids, "answers": tokens.answers, "images": tokens.images}
+        part.write_text(json.dumps(kept), encoding="utf-8")
     return tokens
 
 
 def make_both(
-    grounds: Grounds, seen: SeenImages, data: LabelledImages, tokenizer: Any, *, config: GeneratorConfig, folder: Path
+    grounds: Grounds,
+    seen: SeenImages,
+    data: LabelledImages,
+    learner: tuple[str, Any],
+    *,
+    config: GeneratorConfig,
+    folder: Path,
 ) -> tuple[Tokens, Tokens]:
-    """Return training examples, with noise, and those of the validation patients, without; kept in ``folder``."""
+    """Return training examples, with noise, and those of the validation patients, without; kept in ``folder``.
+
+    Args:
+        learner: hash of the image encoder's card, and the language model's tokenizer.
+    """
+    encoder, tokenizer = learner
 
     def made(*, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         rows = np.flatnonzero(data.validation == validation).tolist()
@@ -187,11 +220,12 @@ def make_both(
         source = source_of(grounds, seen, data, rows, config.hits, blur=blur)
         return make_tokens(source, rows, tokenizer, count=count, config=config, noise=noise)
 
-    training = kept_tokens(
-        folder / "train.json", lambda: made(validation=False, count=config.examples, noise=config.noise)
-    )
-    return training, kept_tokens(
-        folder / "validation.json", lambda: made(validation=True, count=config.validation, noise=NO_NOISE)
+    def kept(name: str, *, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
+        return kept_tokens(folder / name, encoder, lambda: made(validation=validation, count=count, noise=noise))
+
+    return (
+        kept("train.json", validation=False, count=config.examples, noise=config.noise),
+        kept("validation.json", validation=True, count=config.validation, noise=NO_NOISE),
     )
 
 

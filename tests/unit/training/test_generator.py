@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from tiny_generators import generator_folder
 
 from radrag.encoders.base import ImageEncoding
-from radrag.errors import UsageError, WeightsError
+from radrag.errors import CorpusError, TrainingError, UsageError, WeightsError
 from radrag.generation import mini, mini_network
 from radrag.generation.answers import answer_schema
 from radrag.generation.mini_prompt import mini_prompt
@@ -100,6 +101,21 @@ def test_a_run_in_two_sittings_writes_the_very_file_of_one(tmp_path, parts):
     with pytest.raises(runs.Paused):
         generator.run(CONFIG.model_copy(update={"minutes": 1e-9}), tmp_path / "two", **parts)
     assert generator.run(CONFIG, tmp_path / "two", **parts).sha256 == whole.sha256
+
+
+def test_a_run_is_not_resumed_with_another_encoder(tmp_path, parts):
+    with pytest.raises(runs.Paused):
+        generator.run(CONFIG.model_copy(update={"minutes": 1e-9}), tmp_path / "run", **parts)
+    other = Encoder()
+    other.card = replace(Encoder.card, version="2")
+    with pytest.raises(TrainingError, match="another image encoder"):
+        generator.run(CONFIG, tmp_path / "run", **parts | {"encoder": other})
+
+
+def test_reports_that_carry_nothing_are_told(tmp_path, parts):
+    silent = Grounds(parts["grounds"].retriever, lambda ids: {})
+    with pytest.raises(CorpusError, match="No image and report"):
+        generator.run(CONFIG, tmp_path / "run", **parts | {"grounds": silent})
 
 
 def test_only_updates_and_projector_learn(tmp_path, parts):
