@@ -41,7 +41,7 @@ def align(
 ) -> int:
     """Train the image-text encoder by a run: a shipped one's name, or a YAML file."""
     training: Any = importlib.import_module("radrag.training.align")
-    again = _again(settings, "align", config, data, out)
+    again = _again(settings, "align", config, data, out, seed=seed)
     return _told(lambda: training.run(config, out, data=data, minutes=minutes, seed=seed, again=again), out, as_json)
 
 
@@ -74,7 +74,7 @@ def generator(
     images = read_labels(data / "nih")
     chosen = settings.with_changes(encoder=encoder)
     looks = Workspace(chosen).image_encoder
-    again = _again(settings, "generator", config, data, out, *(["--encoder", encoder] if encoder else []))
+    again = _again(settings, "generator", config, data, out, seed=seed, encoder=encoder)
 
     def train() -> Any:
         grounds = _grounds(chosen, data / "iu_xray", out / "corpus")
@@ -152,7 +152,8 @@ def _told(train: Callable[[], Any], out: Path, as_json: bool) -> int:
     return 0
 
 
-def _again(settings: Settings, kind: str, config: str, data: Path, out: Path, *more: str) -> str:
-    """Return the command that resumes a run."""
+def _again(settings: Settings, kind: str, config: str, data: Path, out: Path, **options: object) -> str:
+    """Return the command that resumes a run; ``options`` of None were not given."""
     place = [] if settings.workspace == default_workspace() else ["--workspace", str(settings.workspace)]
-    return shlex.join(["radrag", *place, "train", kind, config, "--data", str(data), "--out", str(out), *more])
+    given = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    return shlex.join(["radrag", *place, "train", kind, config, "--data", str(data), "--out", str(out), *given])

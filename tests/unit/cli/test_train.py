@@ -41,11 +41,14 @@ def test_a_sitting_that_ends_early_says_how_to_resume(tmp_path, capsys, monkeypa
     from radrag.cli.train import command
 
     ended = command.main(
-        ["align", "mine", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--minutes", "5"],
+        ["align", "mine", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--minutes", "5", "--seed", "7"],
         obj=SimpleNamespace(workspace=tmp_path / "w"),
         standalone_mode=False,
     )
     assert ended == code
     assert asked["minutes"] == 5
     told = capsys.readouterr().err
-    assert f"radrag --workspace {tmp_path / 'w'} train align mine --data {tmp_path} --out {tmp_path / 'run'}" in told
+    assert (
+        f"radrag --workspace {tmp_path / 'w'} train align mine --data {tmp_path} --out {tmp_path / 'run'} --seed 7"
+        in told
+    )
