@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radrag.disk import replacing
 from radrag.errors import TrainingCode, TrainingError, UsageError
+from radrag.optional import require
 
 SHIPPED = Path(__file__).parent / "runs"
 """Folder of the runs that come with radrag."""
@@ -43,9 +44,9 @@ class RunConfig(BaseModel):
 
         Raises:
             UsageError: there is no such file, or it holds unknown keys or values that cannot be meant.
+            MissingDependency: PyYAML is not installed.
         """
-        import yaml  # type: ignore[import-untyped]
-
+        yaml = require("yaml", extra="train")
         path = find(name)
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
