@@ -207,7 +207,10 @@ def load_mini(folder: Path, about: MiniCard, cache: Path, encoder: ImageEncoder,
     def look(pictures: Sequence[np.ndarray]) -> np.ndarray:
         maps = encoder.encode([pictures[0].astype(np.float32) / np.float32(255)]).feature_maps
         if maps is None or maps.shape[1] != about.channels:
-            raise WeightsError(f"The image encoder gives {NAME} no feature map.", hint=f"Use --encoder {about.encoder}")
+            raise WeightsError(
+                f"The image encoder gives {NAME} no feature map of {about.channels} channels.",
+                hint=f"Use --encoder {about.encoder}",
+            )
         first: np.ndarray = maps[0]
         return first
 
