@@ -159,8 +159,9 @@ class Worker:
 
     def _drain(self) -> None:
         """Give back what was not begun, and wait for the rest."""
-        _, _, first = self._stages[0]
-        first.shutdown(wait=False, cancel_futures=True)
+        (_, _, fetching), (_, _, decoding), *_ = self._stages
+        fetching.shutdown(cancel_futures=True)  # what is on its way comes to the decoders, and is given back there
+        decoding.shutdown(wait=False, cancel_futures=True)
         with self._changed:
             while self._hands and self._broken is None:
                 self._changed.wait(self._options.poll)

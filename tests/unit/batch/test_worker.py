@@ -6,6 +6,7 @@ import time
 import pytest
 from batch_support import Drafts, queue_of, worker_of, write_film, write_films
 
+from radrag.batch import stages
 from radrag.batch import worker as worker_module
 from radrag.errors import GenerationCode, GenerationError, RestrictedData, StoreError
 from radrag.store.job_values import JobState, RetryPolicy, Wanted
@@ -104,6 +105,24 @@ def test_told_to_stop_it_finishes_what_it_began_and_gives_back_the_rest(queue, t
     assert set(kinds) <= {"drafted", "given_back"}
     assert states(queue) == {JobState.DONE: kinds.count("drafted"), JobState.WAITING: 20 - kinds.count("drafted")}
     assert all(job.failures == job.crashes == 0 for job in queue.store.iter_jobs("b"))
+
+
+def test_told_to_stop_it_gives_back_what_waits_to_be_decoded(queue, monkeypatch):
+    stop, read = threading.Event(), stages.load_study
+    made, events = worker_of(queue, Drafts())
+    _, _, decoders = made._stages[1]
+
+    def load(files):
+        stop.set()
+        until = time.monotonic() + 20
+        while not decoders._shutdown and time.monotonic() < until:
+            time.sleep(0.001)
+        return read(files)
+
+    monkeypatch.setattr(stages, "load_study", load)
+    made.run(stop)
+    assert sorted(event.kind for event in events) == ["drafted", *["given_back"] * 5]
+    assert states(queue) == {JobState.DONE: 1, JobState.WAITING: 5}
 
 
 def test_a_cancelled_study_is_dropped_on_its_way(queue):
