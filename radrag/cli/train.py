@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radrag.cli.output import JSON_OPTION, emit, say
+from radrag.cli.train_starter import starter
 from radrag.settings import Settings, default_workspace
 
 if TYPE_CHECKING:
@@ -28,21 +28,7 @@ def command() -> None:
     """Train the models that come with radrag, or your own, on public data."""
 
 
-@command.command()
-@click.argument("config", default="align")
-@DATA
-@OUT
-@MINUTES
-@SEED
-@JSON_OPTION
-@click.pass_obj
-def align(
-    settings: Settings, config: str, data: Path, out: Path, minutes: float | None, seed: int | None, as_json: bool
-) -> int:
-    """Train the image-text encoder by a run: a shipped one's name, or a YAML file."""
-    training: Any = importlib.import_module("radrag.training.align")
-    again = _again(settings, "align", config, data, out, seed=seed)
-    return _told(lambda: training.run(config, out, data=data, minutes=minutes, seed=seed, again=again), out, as_json)
+command.add_command(starter)
 
 
 @command.command()

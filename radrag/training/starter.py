@@ -1,25 +1,19 @@
 """Makes the starter's weights and card from ImageNet weights and labelled radiographs, the same each time.
 
-::
-
-    python -m radrag.training.starter --data FOLDER --out FOLDER
-
-Heads are fitted on the ``train`` rows (hard labels, blended with another network's probabilities where those are
-given); calibration and thresholds come from predictions out of fold (patients
-never in two folds); the ``val`` rows are looked at once, for the numbers in the card.
+``radrag train starter`` runs it. The network's normalisation is measured anew on the ``train`` images
+(:mod:`radrag.training.adaptation`); heads are fitted on the same rows (hard labels, blended with another network's
+probabilities where those are given); calibration and thresholds come from predictions out of fold (patients never in
+two folds); the ``val`` rows are looked at once, for the numbers in the card.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
 from rich.progress import track
 
 from radrag.disk import sha256_of
@@ -27,20 +21,22 @@ from radrag.encoders.preprocessing import to_square
 from radrag.encoders.starter_network import (
     DIMENSION,
     INPUT_SIZE,
+    STAGES,
     StarterNetwork,
     empty_network,
     fill,
     packed,
 )
-from radrag.errors import MissingDependency, RadragError
+from radrag.errors import MissingDependency
 from radrag.models.weights import load_state
+from radrag.training.adaptation import adapt
 from radrag.training.heads import choose_threshold, distilled, fit_heads, platt
-from radrag.training.nih import LABELS, LabelledImages, read_labels
+from radrag.training.nih import LABELS, LabelledImages
 from radrag.training.starter_card import write_card
 
 Matrix = npt.NDArray[np.float64]
 
-STRENGTH = 3e-4
+STRENGTH = 2e-4
 """Inverse of regularisation, chosen by cross-validation on ``train`` (docs/model_cards/starter.md)."""
 FINDINGS_SHARE = 0.5
 """Length of the embedding's findings part against its appearance part, chosen in the same way."""
@@ -48,6 +44,8 @@ WHITENING = 0.25
 """Principal components are divided by their variance to this power: 0 keeps them, 0.5 makes them all equal."""
 FOLDS = 5
 BATCH = 16
+ADAPTING = 32
+"""Images in a batch whose mean and variance are measured."""
 
 
 def imagenet_state() -> dict[str, torch.Tensor]:
@@ -74,7 +72,8 @@ def imagenet_state() -> dict[str, torch.Tensor]:
     state = {}
     for name, value in zip(names, found.values(), strict=True):
         if name.startswith("blocks."):
-            state["stages." + name.removeprefix("blocks.")] = value
+            if int(name.split(".")[1]) < STAGES:
+                state["stages." + name.removeprefix("blocks.")] = value
         elif name.startswith("conv_stem."):
             state["stem.0." + name.removeprefix("conv_stem.")] = value.sum(dim=1, keepdim=True)
         elif name.startswith("bn1."):
@@ -83,29 +82,35 @@ def imagenet_state() -> dict[str, torch.Tensor]:
 
 
 def untrained_network() -> StarterNetwork:
-    """Return the starter with ImageNet backbone, rounded as it is stored, and empty heads."""
+    """Return the starter with ImageNet backbone, and empty heads."""
     network = StarterNetwork()
     network.load_state_dict({**network.state_dict(), **imagenet_state()})
-    return fill(empty_network(), packed(network))
+    return network.to(memory_format=torch.channels_last)
 
 
-def batches(data: LabelledImages) -> Iterator[torch.Tensor]:
-    """Yield the images as the encoder would see them, float32 [16, 1, s, s] in [-1, 1]."""
+def batches(paths: Sequence[Path], size: int = BATCH) -> Iterator[torch.Tensor]:
+    """Yield the images as the encoder would see them, float32 [size, 1, s, s] in [-1, 1]; the last batch: the rest."""
     from PIL import Image
 
-    for start in range(0, len(data.paths), BATCH):
+    for start in range(0, len(paths), size):
         images = []
-        for path in data.paths[start : start + BATCH]:
+        for path in paths[start : start + size]:
             with Image.open(path) as image:
                 images.append(to_square(np.asarray(image.convert("L"), np.float32) / np.float32(255), INPUT_SIZE))
         yield torch.stack(images).mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
+
+
+def _adapting(data: LabelledImages, rows: npt.NDArray[np.int64]) -> Iterator[torch.Tensor]:
+    """Yield whole batches only: a small one would count as much as the others."""
+    whole = [data.paths[row] for row in rows[: len(rows) // ADAPTING * ADAPTING]]
+    return batches(whole, ADAPTING)
 
 
 def pooled_features(network: StarterNetwork, data: LabelledImages) -> Matrix:
     """Return the network's pooled features of all images, float64 [n, d], not standardised."""
     steps = -(-len(data.paths) // BATCH)
     with torch.inference_mode():
-        parts = [network.features(batch)[0] for batch in track(batches(data), "Encoding images", total=steps)]
+        parts = [network.features(batch)[0] for batch in track(batches(data.paths), "Encoding images", total=steps)]
     return torch.cat(parts).double().numpy()
 
 
@@ -176,9 +181,12 @@ def train(data: LabelledImages, out: Path, *, seed: int) -> None:
     """Fit heads and embedding, calibrate, evaluate once on ``val``, write ``starter.safetensors`` and its card."""
     from safetensors.torch import save_file
 
-    network = untrained_network()
-    features = pooled_features(network, data)
     targets, training = distilled(data.labels, data.soft), ~data.validation
+    network = untrained_network()
+    seen = np.random.default_rng(seed).permutation(np.flatnonzero(training))
+    adapt(network, track(_adapting(data, seen), "Adapting to radiographs", total=len(seen) // ADAPTING))
+    network = fill(empty_network(), packed(network))
+    features = pooled_features(network, data)
     logits = out_of_fold(features, targets, fold_numbers(data, seed=seed))
     mean, scale = standardisation(features[training])
     standardised = (features - mean) * scale
@@ -205,29 +213,9 @@ def train(data: LabelledImages, out: Path, *, seed: int) -> None:
     write_card(
         out / "starter.json",
         data,
-        imagenet=standardised,
+        features=standardised,
         probabilities=probabilities.double().numpy(),
         thresholds=thresholds,
         sha256=sha256_of(path),
         size_bytes=path.stat().st_size,
     )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the training from the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m radrag.training.starter", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with labels.csv and images/")
-    parser.add_argument("--out", type=Path, required=True, help="folder for starter.safetensors and starter.json")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    torch.manual_seed(given.seed)
-    try:
-        train(read_labels(given.data), given.out, seed=given.seed)
-    except RadragError as error:
-        Console(stderr=True).print(f"{type(error).__name__}: {error}", markup=False)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

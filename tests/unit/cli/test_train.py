@@ -1,10 +1,9 @@
 """``radrag train``: what is wrong is told before anything is loaded, and a sitting that ends says how to go on."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from radrag.cli.main import run
+from radrag.settings import load_settings
 from radrag.training.runs import Paused
 
 
@@ -33,22 +32,24 @@ def test_an_absent_data_folder_is_told(tmp_path, capsys):
 def test_a_sitting_that_ends_early_says_how_to_resume(tmp_path, capsys, monkeypatch, signalled, code):
     asked = {}
 
-    def align(config, out, **named):
+    def pausing(config, out, **named):
         asked.update(named, config=config, out=out)
         raise Paused(f"Resume it with: {named['again']}", signalled=signalled)
 
-    monkeypatch.setattr("importlib.import_module", lambda name: SimpleNamespace(run=align))
+    monkeypatch.setattr("radrag.training.generator.run", pausing)
+    monkeypatch.setattr("radrag.training.nih.read_labels", lambda folder: folder)
+    monkeypatch.setattr("radrag.workspace.Workspace.image_encoder", None)
+    monkeypatch.setattr("radrag.cli.train._grounds", lambda *_: None)
     from radrag.cli.train import command
 
+    given = ["generator", "generator_smoke", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
     ended = command.main(
-        ["align", "mine", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--minutes", "5", "--seed", "7"],
-        obj=SimpleNamespace(workspace=tmp_path / "w"),
+        [*given, "--minutes", "5", "--seed", "7"],
+        obj=load_settings(workspace=tmp_path / "w"),
         standalone_mode=False,
     )
     assert ended == code
-    assert asked["minutes"] == 5
+    assert asked["config"].minutes == 5
     told = capsys.readouterr().err
-    assert (
-        f"radrag --workspace {tmp_path / 'w'} train align mine --data {tmp_path} --out {tmp_path / 'run'} --seed 7"
-        in told
-    )
+    again = f"train generator generator_smoke --data {tmp_path} --out {tmp_path / 'run'} --seed 7"
+    assert f"radrag --workspace {tmp_path / 'w'} {again}" in told

@@ -1,0 +1,29 @@
+"""``radrag train starter``: makes the shipped image encoder again from labelled radiographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from radrag.cli.output import say
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command()
+@click.option("--data", type=FOLDER, required=True, help="Folder with labels.csv and images/ (docs/models.md).")
+@click.option("--out", type=FOLDER, required=True, help="Folder for starter.safetensors and starter.json.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of images and of the folds.")
+def starter(data: Path, out: Path, seed: int) -> int:
+    """Make the starter encoder: adapt ImageNet's network to radiographs, fit and calibrate its heads."""
+    import torch
+
+    from radrag.training.nih import read_labels
+    from radrag.training.starter import train
+
+    images = read_labels(data)
+    torch.manual_seed(seed)
+    train(images, out, seed=seed)
+    say(f"Weights and card: {out}. Use them with --encoder-weights {out / 'starter.safetensors'}")
+    return 0
