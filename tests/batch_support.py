@@ -110,13 +110,19 @@ class Drafts:
     def __init__(self, act=lambda path: None):
         self.act = act
         self.looked_at = []
+        self.compared = {}  # study's file → files of the prior it was compared with
+
+    def prior(self, *, study):
+        return [image.path for image in study.study.images]
 
     def look(self, study):
         self.looked_at.append(study.study.images[0].path)
         return object()
 
-    def draft(self, study, *, seen):
+    def draft(self, study, *, seen, prior=None):
         assert seen is not None
+        if prior is not None:
+            self.compared[study.study.images[0].path] = prior
         self.act(Path(study.study.images[0].path).name)
         return Draft(uuid.uuid4().hex, study.study, (), (), (), (), (), {"created_at": utc_now()})
 

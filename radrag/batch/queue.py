@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ class Queue:
         query: Query | None = None,
         priority: int = PRIORITY,
         indication: str = "",
+        prior: Sequence[Path] = (),
         limit: int | None = None,
         progress: Callable[[Path], None] | None = None,
     ) -> Submission:
@@ -66,11 +68,13 @@ class Queue:
             query: studies that are submitted too, of those that the store knows.
             priority: lower comes first.
             indication: the requester's free text, given to every study that a manifest says nothing of.
+            prior: images of an earlier study, with which the studies of its patient are compared.
             limit: studies and refused files that are submitted, the first ones found; None for all.
             progress: called with each file before it is looked at.
 
         Raises:
-            UsageError: the batch has no name, or a manifest cannot be read.
+            UsageError: the batch has no name, a manifest cannot be read, or the prior is not one study.
+            StudyRefused: the prior is no chest radiograph.
             StoreError: the database cannot be reached.
             StorageError: a store cannot be listed.
         """
@@ -91,7 +95,8 @@ class Queue:
         def counted() -> Iterator[NewJob]:
             nonlocal refused, studies
             found = chain.from_iterable(
-                self._jobs_of(group, batch, versions, about, progress) for about, group in groups.items()
+                self._jobs_of(group, prior, batch=batch, versions=versions, indication=about, progress=progress)
+                for about, group in groups.items()
             )
             for job in islice(found, limit):
                 refused, studies = refused + bool(job.refused), studies + (not job.refused)
@@ -121,23 +126,11 @@ class Queue:
         """Return how far a batch is."""
         return self.store.batch_status(batch)
 
-    def _jobs_of(
-        self,
-        group: Sequence[Path | str],
-        batch: str,
-        versions: str,
-        indication: str,
-        progress: Callable[[Path], None] | None,
-    ) -> Iterator[NewJob]:
+    def _jobs_of(self, group: Sequence[Path | str], prior: Sequence[Path], **asked: Any) -> Iterator[NewJob]:
         """Yield the jobs of files and of addresses; what the batch asked for before is not read again."""
-        how: dict[str, Any] = {
-            "batch": batch,
-            "versions": versions,
-            "salt": self._workspace.settings.salt(),
-            "indication": indication,
-            "progress": progress,
-        }
+        how = {"salt": self._workspace.settings.salt(), **asked}
+        before = partial(self.store.iter_jobs, asked["batch"])
         if paths := [Path(one) for one in group if not is_url(str(one))]:
-            yield from jobs_of(paths, known=known_files(self.store.iter_jobs(batch)), **how)
+            yield from jobs_of(paths, prior=prior, known=known_files(before()), **how)
         if urls := [str(one) for one in group if is_url(str(one))]:
-            yield from remote_jobs(urls, known=headers_of(self.store.iter_jobs(batch)), **how)
+            yield from remote_jobs(urls, known=headers_of(before()), **how)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from radrag.batch.remote import StorageError, fetch
-from radrag.batch.submission import addresses_of, paths_of
+from radrag.batch.submission import addresses_of, paths_of, prior_of
 from radrag.dicom.read import LoadedStudy, find_studies, load_study
 from radrag.errors import GenerationCode, GenerationError, RadragError, RestrictedData, StudyRefused
 from radrag.store.job_values import Claim
@@ -17,6 +17,7 @@ from radrag.store.job_values import Claim
 if TYPE_CHECKING:
     from radrag.domain import Draft
     from radrag.drafting import Drafter, Seen
+    from radrag.grounding.priors import Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class Hand:
     claim: Claim
     fetched: Fetched | None = None
     study: LoadedStudy | None = None
+    earlier: LoadedStudy | None = None
     seen: Seen | None = None
+    prior: Prior | None = None
     draft: Draft | None = None
     ending: bool = False  # it is being ended in the store, where it may be gone from our hands already
     seconds: dict[str, float] = field(default_factory=dict)
@@ -85,12 +88,15 @@ class Stages:
             StudyRefused: none of them can be drafted.
             FileChanged: they are not those that were submitted.
         """
+        source = hand.claim.source
+        if prior := prior_of(source):
+            hand.earlier = self._decoded({"files": source["prior"], "indication": ""}, prior)
         if hand.fetched is None:
-            hand.study = self._decoded(hand.claim.source, paths_of(hand.claim.source))
+            hand.study = self._decoded(source, paths_of(source))
             return
         copies, hand.fetched = hand.fetched, None
         with copies.folder:
-            hand.study = _named(self._decoded(hand.claim.source, list(copies.addresses)), copies.addresses)
+            hand.study = _named(self._decoded(source, list(copies.addresses)), copies.addresses)
 
     def _decoded(self, source: Mapping[str, Any], paths: Sequence[Path]) -> LoadedStudy:
         studies, refusals = find_studies(paths, salt=self._salt, indication=source["indication"])
@@ -105,9 +111,12 @@ class Stages:
         return study
 
     def look(self, hand: Hand) -> None:
-        """Let the encoder look at the images."""
+        """Let the encoder look at the images, and at those of the earlier study."""
         assert hand.study is not None
         hand.seen = self._drafter.look(hand.study)
+        if hand.earlier is not None:
+            hand.prior = self._drafter.prior(study=hand.earlier)
+            hand.earlier = None
 
     def write(self, hand: Hand) -> None:
         """Retrieve, write and check; the pixels are let go.
@@ -116,8 +125,8 @@ class Stages:
             RadragError: as :meth:`radrag.drafting.Drafter.draft`.
         """
         assert hand.study is not None
-        hand.draft = self._drafter.draft(hand.study, seen=hand.seen)
-        hand.study = hand.seen = None
+        hand.draft = self._drafter.draft(hand.study, prior=hand.prior, seen=hand.seen)
+        hand.study = hand.seen = hand.prior = None
 
 
 def _named(study: LoadedStudy, addresses: Mapping[Path, str]) -> LoadedStudy:

@@ -65,6 +65,7 @@ def jobs_of(
     versions: str,
     salt: str,
     indication: str = "",
+    prior: Sequence[Path] = (),
     known: Known | None = None,
     progress: Callable[[Path], None] | None = None,
 ) -> Iterator[NewJob]:
@@ -73,6 +74,7 @@ def jobs_of(
     Args:
         versions: from :func:`radrag.batch.versions.versions_of`.
         salt: secret for patient keys.
+        prior: images of an earlier study; only studies of the same patient are compared with it.
         known: files whose content need not be read again while size and time of change are the same.
         progress: called with each file before it is looked at.
     """
@@ -81,8 +83,9 @@ def jobs_of(
     )
     for refusal in refusals:
         yield refused_job(batch, versions, refusal)
+    earlier = _prior_of(prior, salt=salt) if prior else ("", [])
     while studies:
-        yield _job(batch, versions, studies.pop(0), known or {})
+        yield _job(batch, versions, studies.pop(0), known or {}, earlier)
 
 
 def paths_of(source: Mapping[str, Any]) -> list[Path]:
@@ -90,12 +93,43 @@ def paths_of(source: Mapping[str, Any]) -> list[Path]:
     return [Path(path) for path, *_ in source["files"] if not is_url(path)]
 
 
+def prior_of(source: Mapping[str, Any]) -> list[Path]:
+    """Return the images of the earlier study that a job's study is compared with; none for most."""
+    return [Path(path) for path, *_ in source.get("prior", ())]
+
+
 def addresses_of(source: Mapping[str, Any]) -> list[str]:
     """Return the addresses of a job's files that lie in a store."""
     return [path for path, *_ in source["files"] if is_url(path)]
 
 
-def _job(batch: str, versions: str, study: StudyFiles, known: Known) -> NewJob:
+def _prior_of(paths: Sequence[Path], *, salt: str) -> tuple[str, list[list[Any]]]:
+    """Return the patient of an earlier study, and its files as a job keeps them.
+
+    Raises:
+        UsageError: the files are of several studies, of nobody in particular, or cannot be read.
+        StudyRefused: none of them is a chest radiograph.
+    """
+    studies, refusals = find_studies([path.absolute() for path in paths], salt=salt)
+    if not studies and refusals:
+        raise refusals[0]
+    if len(studies) != 1 or not studies[0].study.patient_key:
+        raise UsageError("A prior is one study of one patient.", hint="Name the images of one earlier study.")
+    try:
+        files = [[str(path), *_facts(path)] for path in studies[0].paths]
+    except OSError as error:
+        raise UsageError(f"An image of the prior cannot be read: {error.strerror}.") from None
+    return studies[0].study.patient_key, files
+
+
+def _facts(path: Path) -> list[Any]:
+    digest, seen = _digest(path, {})
+    return [*seen, digest]
+
+
+def _job(
+    batch: str, versions: str, study: StudyFiles, known: Known, earlier: tuple[str, Sequence[Sequence[Any]]]
+) -> NewJob:
     files: list[list[Any]] = []
     for path in study.paths:
         try:
@@ -104,22 +138,36 @@ def _job(batch: str, versions: str, study: StudyFiles, known: Known) -> NewJob:
             message = f"the file cannot be read: {error.strerror}."
             return refused_job(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(path), message))
         files.append([str(path), *seen, digest])
-    return job_of(batch, versions, study.study.patient_key, study.study.indication, files)
+    whose, prior = earlier
+    same = bool(whose) and whose == study.study.patient_key
+    return job_of(batch, versions, study.study.patient_key, study.study.indication, files, prior=prior if same else ())
 
 
-def job_of(batch: str, versions: str, patient_key: str, indication: str, files: Sequence[Sequence[Any]]) -> NewJob:
+def job_of(
+    batch: str,
+    versions: str,
+    patient_key: str,
+    indication: str,
+    files: Sequence[Sequence[Any]],
+    *,
+    prior: Sequence[Sequence[Any]] = (),
+) -> NewJob:
     """Return the job of one study.
 
     Args:
         files: path or address, size, time of change (or another mark of it), SHA-256 of each.
+        prior: the same of the images of the patient's earlier study.
     """
     by_content: dict[str, list[Any]] = {}  # copies of a file are one
     for file in files:
         by_content.setdefault(file[3], list(file))
     # A file's name may tell the projection, and so decide what is drafted.
     content = sorted((digest, view_in_name(Path(file[0])).value) for digest, file in by_content.items())
-    key = sha256([versions, patient_key, indication, content])
-    source = {"files": list(by_content.values()), "indication": indication}
+    compared = [sorted(digest for *_, digest in prior)] if prior else []
+    key = sha256([versions, patient_key, indication, content, *compared])
+    source: dict[str, Any] = {"files": list(by_content.values()), "indication": indication}
+    if prior:
+        source["prior"] = [list(file) for file in prior]
     replaced = tuple(_refused_key(batch, file[0]) for file in files)
     return NewJob(key, versions, source, uuid.uuid4().hex, replaces=replaced)
 

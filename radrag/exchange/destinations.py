@@ -8,10 +8,19 @@ import re
 import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from radrag.errors import UsageError
 from radrag.exchange.peers import parse_title
@@ -71,10 +80,15 @@ class _Socket(_Table):
     @field_validator("address")
     @classmethod
     def _has_a_port(cls, address: str) -> str:
-        match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})", address)
-        if match is None or not 0 < int(match[2]) <= 65535:
+        if not _is_place(address) or not re.search(r":\d+$", address):
             raise ValueError("write host:port, such as pacs.hospital.example:104 or [fd00::7]:104")
         return address
+
+    @model_validator(mode="after")
+    def _encrypts_if_it_was_meant_to(self) -> Self:
+        if not self.tls and (self.authorities or self.certificate or self.key):
+            raise ValueError("authorities, certificate and key go with tls = true")
+        return self
 
     @property
     def place(self) -> tuple[str, int]:
@@ -110,9 +124,16 @@ class _Web(_Table):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        if not re.fullmatch(r"https?://[^\s?#@/]+(/[^\s?#@]*)?", url):
+        match = re.fullmatch(r"https?://([^\s?#@/]+)(/[^\s?#@]*)?", url)
+        if match is None or not _is_place(match[1]):
             raise ValueError("write http(s)://host:port/path, without user, query or fragment")
         return url
+
+    @model_validator(mode="after")
+    def _encrypts_if_it_was_meant_to(self) -> Self:
+        if not self.url.startswith("https:") and (self.authorities or self.certificate or self.key):
+            raise ValueError("authorities, certificate and key go with https")
+        return self
 
     @property
     def authorization(self) -> tuple[str, str] | str | None:
@@ -203,6 +224,12 @@ def read_destinations(
         UsageError: a name or a table is wrong; the message names it and its key, never a value.
     """
     variables = os.environ if environment is None else environment
+    named: dict[str, str] = {}
+    for name in tables:
+        other = named.setdefault(_variable("secret", name), name)
+        if other != name:
+            message = f"destinations.{name}: it would be sent the secret of destinations.{other}."
+            raise UsageError(message, hint="Let names differ in more than case, - and _.")
     return {name: _read_one(name, table, variables) for name, table in tables.items()}
 
 
@@ -239,6 +266,8 @@ def _read_one(name: str, table: Mapping[str, Any], variables: Mapping[str, str])
         secret_value = variables.get(variable, "")
         if made.user and not secret_value:
             raise UsageError(f"{where}: user has no password.", hint=f"Set the variable {variable}.")
+        if not made.user and not re.fullmatch("[!-~]*", secret_value):  # no header can carry it
+            raise UsageError(f"{where}: {variable} holds blanks, line ends or other characters that no token has.")
         if secret_value and not made.url.startswith("https:") and not _is_here(made.url):
             raise UsageError(f"{where}: {variable} would be sent unencrypted.", hint="Use https.")
         made._secret = secret_value
@@ -247,6 +276,17 @@ def _read_one(name: str, table: Mapping[str, Any], variables: Mapping[str, str])
 
 def _variable(what: str, name: str) -> str:
     return f"RADRAG_{what}_{name.replace('-', '_')}".upper()
+
+
+def _is_place(text: str) -> bool:
+    """Whether this is a host, with or without port: looking up anything else raises what no sender expects."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w-]{1,63}(?:\.[\w-]{1,63})*\.?)(?::(\d{1,5}))?", text, re.ASCII)
+    if match is None or (match[2] and not 0 < int(match[2]) <= 65535):
+        return False
+    try:
+        return not text.startswith("[") or bool(ipaddress.IPv6Address(match[1][1:-1]))
+    except ValueError:
+        return False
 
 
 def _is_here(url: str) -> bool:

@@ -69,7 +69,11 @@ class DicomWeb:
         if access.authorization:
             headers["Authorization"] = access.authorization
         self._client = httpx2.Client(
-            headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=False, verify=_trusting(access)
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,  # a proxy of the environment would see credentials and patients
+            verify=_trusting(access),
         )
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ create index if not exists instances_of_study on instances (study);
 create table if not exists studies (
     study text primary key, arrived integer not null, submitted integer not null, changed real not null
 ) without rowid;
+create table if not exists priors (study text primary key, files text not null) without rowid;
 create table if not exists files (file text primary key, stamp text not null) without rowid;
 create table if not exists commitments (
     title text, address text, transaction_uid text, asked text not null, tries integer not null, due real not null,
@@ -57,12 +58,14 @@ class Arrival:
 
     Attributes:
         files: names of all its files in the inbox.
+        prior: names of the files of the patient's earlier study, with which it is to be compared.
         arrived: how many images had arrived when this was read.
     """
 
     study: str
     files: tuple[str, ...]
     arrived: int
+    prior: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +136,28 @@ class Ledger:
             query = "select study, arrived from studies where submitted < arrived and changed <= ? order by changed"
             due = self._connection.execute(query, (time.time() - seconds,)).fetchall()
             files = "select file from instances where study = ? order by file"
+            priors = dict(self._connection.execute("select study, files from priors"))
             return [
-                Arrival(study, tuple(name for (name,) in self._connection.execute(files, (study,))), arrived)
+                Arrival(
+                    study,
+                    tuple(name for (name,) in self._connection.execute(files, (study,))),
+                    arrived,
+                    tuple(json.loads(priors.get(study, "[]"))),
+                )
                 for study, arrived in due
             ]
+
+    def compare(self, file: str, prior: Sequence[str]) -> None:
+        """Note with which files of an earlier study the study of a file is to be compared.
+
+        When that is news, the study is submitted again.
+        """
+        with self._writing() as connection:
+            (study,) = connection.execute("select study from instances where file = ?", (file,)).fetchone()
+            known = connection.execute("select files from priors where study = ?", (study,)).fetchone()
+            if (names := json.dumps(sorted(prior))) != (known[0] if known else ""):
+                connection.execute("insert or replace into priors values (?, ?)", (study, names))
+                connection.execute("update studies set submitted = 0 where study = ?", (study,))
 
     def submitted(self, arrival: Arrival) -> None:
         """Note that a study was submitted; what arrived since it was read makes it wait again."""

@@ -82,7 +82,7 @@ class Puller:
     def pull(self, study: FoundStudy, *, priors: int = 0) -> PulledStudy:
         """Retrieve what is missing of a study's radiographs, and of the patient's earlier ones.
 
-        Earlier studies come first, so that they are submitted first.
+        Earlier studies come first, so that they are submitted first; the study is compared with the latest of them.
 
         Args:
             priors: how many earlier studies with a chest radiograph are wanted.
@@ -94,6 +94,8 @@ class Puller:
         counts = _Counts()
         earlier = self._priors(study, priors, counts) if priors else []
         files = self._images(study, counts)
+        if files and earlier:
+            self._arrivals.ledger.compare(files[0].name, [path.name for path in earlier[0]])
         key = patient_key(self._salt, study.patient_id, study.issuer)
         return PulledStudy(key, files, tuple(earlier), counts.stored, counts.skipped, counts.refused, counts.failed)
 

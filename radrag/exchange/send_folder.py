@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def send(destination: FolderDestination, message: Message, content: bytes) -> Ac
             raise NotDelivered(Trouble.AWAY, "folder_away", "The folder is not there.")
         _write(hidden, content)
         os.replace(hidden, folder / name)
+        _remember(folder)
         for earlier in range(1, message.attempts):  # of senders that were killed
             (folder / f".{name}.{earlier}.part").unlink(missing_ok=True)
     except OSError as error:
@@ -40,3 +42,13 @@ def _write(path: Path, content: bytes) -> None:
     except OSError:
         path.unlink(missing_ok=True)
         raise
+
+
+def _remember(folder: Path) -> None:
+    """Let the folder know the file by its name after a power cut too, where it can: shares often cannot."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

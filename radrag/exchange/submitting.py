@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from radrag.batch.queue import Queue
-from radrag.batch.submission import paths_of
+from radrag.batch.submission import paths_of, prior_of
 from radrag.errors import RadragError
 from radrag.exchange.arrivals import Arrivals
 from radrag.exchange.values import Told
@@ -84,8 +84,10 @@ class Submitter:
                 self._move_open()
                 self._moved_to = versions
             for arrival in due:
-                paths = [self._arrivals.inbox / name for name in arrival.files]
-                self._queue.submit(paths, batch=self._batch(), priority=PRIORITY)
+                paths, prior = (
+                    [self._arrivals.inbox / name for name in names] for names in (arrival.files, arrival.prior)
+                )
+                self._queue.submit(paths, batch=self._batch(), priority=PRIORITY, prior=prior)
                 self._arrivals.ledger.submitted(arrival)
                 done += 1
         except RadragError as error:
@@ -106,5 +108,6 @@ class Submitter:
             if not batch.startswith(f"{self._prefix}-") or batch.endswith(ending):
                 continue
             for job in store.iter_jobs(batch, [JobState.WAITING, JobState.RUNNING]):
-                self._queue.submit(paths_of(job.source), batch=self._batch(), priority=PRIORITY)
+                paths, prior = paths_of(job.source), prior_of(job.source)
+                self._queue.submit(paths, batch=self._batch(), priority=PRIORITY, prior=prior)
             store.cancel_batch(batch, now=store.now())

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, select, text, update
 from sqlalchemy.orm import Session, aliased
 
+from radrag.errors import StoreError
 from radrag.store.drafts import open_one
 from radrag.store.job_values import later
 from radrag.store.outbox_values import POLICY, Backlog, Message, MessageState, NewMessage, Trouble
@@ -24,6 +25,7 @@ from radrag.store.tables_outbox import MessageContentRow, MessageRow
 
 LOCK = 0x7261646F62  # "radob": any number, the same in every radrag
 OPEN = (MessageState.WAITING, MessageState.SENDING)
+GONE = (MessageState.SENDING, MessageState.DELIVERED)
 LONGEST_WAIT = 3600.0  # seconds
 
 
@@ -31,7 +33,7 @@ def put(session: Session, new: Sequence[NewMessage], asked_by: str, now: str) ->
     """Queue messages; return them as they stand, those that were queued before untouched.
 
     Raises:
-        StoreError: there is no such draft.
+        StoreError: there is no such draft; or a later version of its report has gone, or is about to.
     """
     _take_turn(session)
     ids = [_put_one(session, one, asked_by, now) for one in new]
@@ -51,6 +53,7 @@ def _put_one(session: Session, new: NewMessage, asked_by: str, now: str) -> int:
     )
     if known is not None:
         return int(known)
+    _require_latest(session, draft_pk, new)
     row = {
         "draft_pk": draft_pk,
         **{name: getattr(new, name) for name in ("version", "report_state", "identified", "form", "destination")},
@@ -63,6 +66,15 @@ def _put_one(session: Session, new: NewMessage, asked_by: str, now: str) -> int:
     made = session.execute(insert(MessageRow).values(**row).returning(MessageRow.id)).scalar_one()
     session.execute(insert(MessageContentRow).values(message_id=made, content=new.content))
     return int(made)
+
+
+def _require_latest(session: Session, draft_pk: int, new: NewMessage) -> None:
+    """Refuse a version that was written while a later one went: it would come after what corrects it."""
+    same = MessageRow.draft_pk == draft_pk, MessageRow.form == new.form, MessageRow.destination == new.destination
+    later_one = select(MessageRow.id).where(*same, MessageRow.version > new.version, MessageRow.state.in_(GONE))
+    if session.scalar(later_one.limit(1)) is not None:
+        message = f"A later version of the report of draft {new.draft_id} has gone to {new.destination} meanwhile."
+        raise StoreError(message, hint="Send it again.")
 
 
 def is_due(session: Session, destination: str, now: str, only: Collection[int] | None) -> bool:
@@ -166,7 +178,7 @@ def retry(session: Session, ids: Collection[int] | None) -> list[int]:
     """
     _take_turn(session)
     newer = aliased(MessageRow)
-    went = _other(newer, newer.version > MessageRow.version, (MessageState.SENDING, MessageState.DELIVERED))
+    went = _other(newer, newer.version > MessageRow.version, GONE)
     failed = select(MessageRow.id).where(
         (MessageRow.state == MessageState.PARKED)
         | (MessageRow.state == MessageState.WAITING) & (MessageRow.failures > 0),

@@ -33,7 +33,7 @@ class Outbox:
             who: account of whoever asks; the operating system's user when empty.
 
         Raises:
-            StoreError: there is no such draft.
+            StoreError: there is no such draft; or a later version of its report has gone, or is about to.
         """
         with self._database.writing() as session:
             return outbox.put(session, new, who or self.who, now)

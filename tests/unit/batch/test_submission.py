@@ -6,7 +6,7 @@ import shutil
 import pytest
 from batch_support import queue_of, write_film, write_films
 
-from radrag.batch.submission import jobs_of, paths_of, read_manifest
+from radrag.batch.submission import jobs_of, paths_of, prior_of, read_manifest
 from radrag.errors import UsageError
 from radrag.store.job_values import JobState
 
@@ -28,6 +28,19 @@ class TestKeys:
     @pytest.mark.parametrize("how", [{"versions": "other"}, {"indication": "Cough."}])
     def test_other_parts_or_another_question_make_another_draft(self, film, how):
         assert jobs(film)[0].key != jobs(film, **how)[0].key
+
+    def test_another_prior_makes_another_draft_and_another_patients_none(self, film, tmp_path):
+        alone, stranger = jobs(film)[0], write_film(tmp_path / "stranger.dcm", 7)
+        assert jobs(film, prior=[stranger])[0].key == alone.key
+        own = shutil.copy(film, tmp_path / "own.dcm")
+        (compared,) = jobs(film, prior=[own])
+        assert compared.key != alone.key
+        assert prior_of(compared.source) == [own] and prior_of(alone.source) == []
+
+    def test_a_prior_is_one_study(self, film, tmp_path):
+        others = [write_film(tmp_path / f"{number}.dcm", number) for number in (8, 9)]
+        with pytest.raises(UsageError, match="one study of one patient"):
+            jobs(film, prior=others)
 
     def test_another_salt_makes_another_patient(self, film):
         (other,) = jobs_of([film], batch="b", versions="v", salt="other")

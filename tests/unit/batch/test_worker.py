@@ -5,6 +5,7 @@ import time
 
 import pytest
 from batch_support import Drafts, queue_of, worker_of, write_film, write_films
+from pydicom import dcmread
 
 from radrag.batch import stages
 from radrag.batch import worker as worker_module
@@ -42,6 +43,37 @@ def test_what_was_submitted_for_other_parts_is_left_alone(queue):
     made.run(NEVER)
     assert events == []
     assert states(queue) == {JobState.WAITING: 6}
+
+
+def of_patient(path, patient):
+    """Let a film be of some patient."""
+    dataset = dcmread(path)
+    dataset.PatientID = patient
+    dataset.save_as(path)
+    return path
+
+
+def test_a_study_is_compared_with_its_patients_prior_and_no_other(tmp_path):
+    queue = queue_of(tmp_path / "workspace")
+    earlier, now, other = (write_film(tmp_path / f"{number}.dcm", number) for number in (1, 2, 3))
+    for path in (earlier, now):
+        of_patient(path, "P1")
+    queue.submit([now, other], batch="b", prior=[earlier])
+    drafter = Drafts()
+    worker_of(queue, drafter)[0].run(NEVER)
+    assert states(queue) == {JobState.DONE: 2}
+    assert drafter.compared == {str(now): [str(earlier)]}
+
+
+def test_a_prior_that_was_changed_meanwhile_is_not_compared_with(tmp_path):
+    queue = queue_of(tmp_path / "workspace")
+    earlier, now = (of_patient(write_film(tmp_path / f"{number}.dcm", number), "P1") for number in (1, 2))
+    queue.submit([now], batch="b", prior=[earlier])
+    of_patient(write_film(earlier, 4), "P1")
+    drafter = Drafts()
+    worker_of(queue, drafter)[0].run(NEVER)
+    assert states(queue) == {JobState.PARKED: 1}
+    assert next(queue.store.iter_jobs("b")).error_code == "file_changed"
 
 
 @pytest.mark.parametrize(
@@ -206,8 +238,8 @@ def test_a_store_error_of_one_study_is_that_studys(queue):
     from dataclasses import replace
 
     class OneBad(Drafts):
-        def draft(self, study, *, seen):
-            draft = super().draft(study, seen=seen)
+        def draft(self, study, *, seen, prior=None):
+            draft = super().draft(study, seen=seen, prior=prior)
             bad = study.study.images[0].path.endswith("00003.dcm")
             return replace(draft, study=replace(draft.study, age=float("nan"))) if bad else draft
 

@@ -72,6 +72,13 @@ def test_each_kind_has_forms_of_its_own():
         ({"kind": "fhir", "url": "https://f/", "password": "sesame"}, "RADRAG_PASSWORD_THERE"),
         ({"kind": "fhir", "url": "https://f/", "user": "radrag"}, "RADRAG_PASSWORD_THERE"),
         ({"kind": "mllp", "address": "ris:2575", "timeout": 0}, "destinations.there.timeout"),
+        ({"kind": "mllp", "address": "ris..example:2575"}, "destinations.there.address"),
+        ({"kind": "mllp", "address": "[fd00::7::1]:2575"}, "destinations.there.address"),
+        ({"kind": "fhir", "url": "https://fhir.example:port/r4"}, "destinations.there.url"),
+        ({"kind": "fhir", "url": f"https://{'x' * 64}.example/r4"}, "destinations.there.url"),
+        ({"kind": "fhir", "url": "https://[fd00::7::1]/r4"}, "destinations.there.url"),
+        ({"kind": "mllp", "address": "ris:2575", "authorities": "/ca.pem"}, "destinations.there: .*tls = true"),
+        ({"kind": "stow", "url": "http://pacs/", "authorities": "/ca.pem"}, "destinations.there: .*https"),
     ],
 )
 def test_what_is_wrong_in_a_table_is_named_without_its_value(table, named):
@@ -101,6 +108,18 @@ def test_a_secret_is_not_sent_in_the_clear_to_another_machine():
     with pytest.raises(UsageError, match="unencrypted"):
         read(variables, kind="fhir", url="http://fhir.hospital.example/r4")
     assert read(variables, kind="fhir", url="http://127.0.0.1:8080/r4").authorization == "sesame"
+
+
+@pytest.mark.parametrize("token", ["sesame\n", "open sesame", "s\xe9same"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(token):
+    with pytest.raises(UsageError, match="RADRAG_TOKEN_THERE holds") as caught:
+        read({"RADRAG_TOKEN_THERE": token}, kind="fhir", url="https://fhir.hospital.example/r4")
+    assert token.strip() not in str(caught.value)
+
+
+def test_no_two_destinations_are_sent_the_same_secret():
+    with pytest.raises(UsageError, match=r"destinations\.e-mr: .* destinations\.E_MR"):
+        read_destinations({"E_MR": TABLES["emr"], "e-mr": TABLES["emr"]}, {})
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():

@@ -12,6 +12,7 @@ from dicomweb_server import DicomWebServer
 from exchange_support import Running
 from pydicom import dcmread
 
+from radrag.batch.submission import paths_of, prior_of
 from radrag.cli.pull import command, read_dates
 from radrag.errors import RadragError, UsageError
 from radrag.exchange import dicomweb
@@ -83,6 +84,26 @@ def test_priors_are_the_latest_earlier_chest_films_of_the_same_patient(pull, fil
     assert found == [films[1].read_bytes(), films[2].read_bytes()]  # not the knee, the later one, or another patient's
     assert (code, one["stored"], one["refused"], pull.jobs) == (0, 3, 1, 3)
     assert one["patient_key"] == pull.records[-1].patient_key != ""
+
+
+def test_a_study_is_drafted_beside_its_latest_prior_also_when_that_is_asked_for_later(pull, tmp_path, films):
+    pull("--accession", "A1")
+    assert compared(tmp_path) == []
+    _, (one,) = pull("--accession", "A1", "--priors", "2")
+    assert compared(tmp_path) == [(one["files"], one["priors"][0])]
+    pull("--accession", "A1", "--priors", "2")
+    assert len(compared(tmp_path)) == 1
+
+
+def compared(tmp_path):
+    """Return files and prior's files of the jobs that have a prior."""
+    store = queue_of(tmp_path / "workspace").store
+    sources = [job.source for batch in store.batches() for job in store.iter_jobs(batch)]
+    return [
+        ([str(path) for path in paths_of(one)], [str(path) for path in prior_of(one)])
+        for one in sources
+        if prior_of(one)
+    ]
 
 
 def test_fewer_priors_end_the_search_early(pull, server):

@@ -197,6 +197,18 @@ def test_a_refused_version_holds_up_no_correction_and_is_never_sent_after_it(sto
     assert state(store, old) is PARKED
 
 
+def test_a_version_that_was_written_while_a_later_one_went_is_not_queued_behind_it(store):
+    queue(store, new(7))
+    queue(store, new(5))  # none has gone: they go in order
+    taken, _ = claim(store)
+    assert taken.version == 5
+    store.message_delivered(taken, {}, now=NOW)
+    claim(store)
+    with pytest.raises(StoreError, match="later version"):
+        queue(store, new(6, "sr3d"), new(6))
+    assert [message.version for message in store.messages()] == [7, 5]
+
+
 def test_a_backlog_counts_by_destination_and_reason(store):
     queue(store, new(), new(form="sr3d"))
     queue(store, new(destination="emr", form="hl7"), now=later(NOW, 60))
