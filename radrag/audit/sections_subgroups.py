@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from radrag.audit.drift import ALPHA
 from radrag.audit.sections import Plot, PlotKind, Section, Series, Table
 from radrag.audit.subgroups import GroupScore, SubgroupAudit
 
@@ -15,6 +16,7 @@ def section(result: SubgroupAudit, *, name: str = "subgroups", title: str = "Sub
     small = [one for one in result.rows if one.score is None]
     flagged = [one for one in scored if one.flagged]
     compared = sum(one.p is not None for one in result.rows)
+    measures = len({one.measure for one in result.rows if one.p is not None})
     return Section(
         name,
         title,
@@ -43,7 +45,9 @@ def section(result: SubgroupAudit, *, name: str = "subgroups", title: str = "Sub
                     )
                     for one in scored
                 ),
-                "Intervals: 95 %, bootstrap by patient. p of the gap, corrected by Holm for all groups of the measure.",
+                "Intervals: 95 %, bootstrap by patient. p of the gap, corrected by Holm for all groups of the measure, "
+                f"but not for the {measures} measures: with no difference anywhere, up to {ALPHA * measures:.2g} of "
+                "them would have a flag on average.",
             ),
             Table(
                 "unscored",

@@ -71,6 +71,23 @@ def test_a_patients_queries_are_drawn_together():
     assert rows(apart)["F"].high - rows(apart)["F"].low > 0.1
 
 
+def test_a_small_group_in_which_all_are_missed_is_not_certain_to_differ():
+    """None of 20 beside 40 of 200: as far off in some four of a hundred groups dealt at random."""
+    missed = np.concatenate([np.zeros(20), np.tile([1.0, 0, 0, 0, 0], 40)])
+    groups = rows(audited(Mean("sensitivity", missed), people(*"O" * 20, *"FM" * 100)))
+    assert (groups["O"].low, groups["O"].high) == (0, 0)
+    assert 0.02 < groups["O"].p < 0.3
+    assert not groups["O"].flagged
+    far = np.concatenate([np.zeros(20), np.tile([1.0, 1, 1, 0, 0], 40)])
+    assert rows(audited(Mean("sensitivity", far), people(*"O" * 20, *"FM" * 100)))["O"].flagged
+
+
+def test_the_table_says_how_many_flags_chance_would_give():
+    measures = [Mean(name, np.tile([0.0, 1, 1], 40)) for name in ("a", "b", "c")]
+    result = audit_subgroups(measures, people(*"FM" * 60), [f"p{n}" for n in range(120)], by=["sex"], draws=50)
+    assert "not for the 3 measures: with no difference anywhere, up to 0.15" in section(result).tables[0].note
+
+
 def test_queries_that_a_measure_does_not_count_are_no_part_of_a_group():
     values = np.array([1.0] * 30 + [np.nan] * 30)
     groups = rows(audited(Mean("sensitivity", values), people(*"FM" * 30)))
