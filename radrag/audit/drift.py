@@ -4,7 +4,7 @@ The energy distance (Székely & Rizzo, "Energy statistics", J. Stat. Plan. Infer
 they come from the same distribution; it is a maximum mean discrepancy with a distance as kernel (Sejdinovic et al.,
 Ann. Stat. 2013), so that no bandwidth has to be chosen. Two-sample tests on what a network sees find shifts in images
 earlier than accuracy does (Rabanser, Günnemann & Lipton, "Failing loudly", NeurIPS 2019). Permutation needs
-exchangeable units: one query a patient is taken.
+exchangeable units: one query a patient is taken of each block.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class Block:
     Attributes:
         queries, patients: in it.
         distance: energy distance of what the encoder says, in its units; None for the first block and small ones.
-        p: of the permutation test, corrected by Holm for the number of blocks.
+        p: of the permutation test, corrected by Holm for all tests of all blocks.
         score: median score of the first hit; None where nothing was found.
-        score_p: the same test on the first hits' scores: whether the index answers otherwise than it did.
+        score_p: the same test on the first hits' scores: whether the index answers otherwise than it did; None where
+            too few have one.
         empty: queries without any hit.
     """
 
@@ -102,15 +103,22 @@ def drift(
     }
     first = next((name for name in names if len(usable[name]) >= LEAST and name != "no date"), "")
     tested = [name for name in names if first and name != first and len(usable[name]) >= LEAST]
-    distances, raw, of_scores = [], [], []
+    distances, raw = [], []
+    of_scores: dict[str, float] = {}
     for name in tested:
         distance, p = energy_test(vectors[usable[first]], vectors[usable[name]], permutations, generator)
         distances.append(distance)
         raw.append(p)
         sides = [scores[chosen[one]] for one in (first, name)]
         a, b = (side[~np.isnan(side)][:, None] for side in sides)
-        of_scores.append(energy_test(a, b, permutations, generator)[1] if min(len(a), len(b)) >= LEAST else 1.0)
-    result = dict(zip(tested, zip(distances, holm(raw), holm(of_scores), strict=True), strict=True))
+        if min(len(a), len(b)) >= LEAST:
+            of_scores[name] = energy_test(a, b, permutations, generator)[1]
+    corrected = holm([*raw, *of_scores.values()])
+    score_p = dict(zip(of_scores, corrected[len(raw) :], strict=True))
+    result = {
+        name: (distance, p, score_p.get(name))
+        for name, distance, p in zip(tested, distances, corrected[: len(raw)], strict=True)
+    }
     return tuple(_block(name, blocks, patients, scores, result.get(name)) for name in names)
 
 
@@ -131,7 +139,7 @@ def _block(
     blocks: Sequence[str],
     patients: Sequence[str],
     scores: FloatArray,
-    result: tuple[float, float, float] | None,
+    result: tuple[float, float, float | None] | None,
 ) -> Block:
     rows = [row for row, block in enumerate(blocks) if block == name]
     found = scores[rows][~np.isnan(scores[rows])]

@@ -20,7 +20,7 @@ def test_a_shift_is_found_in_its_month_alone():
     first, second, third = blocks(1.0)
     assert (first.p, first.distance, first.drifted) == (None, None, False)
     assert (second.drifted, third.drifted) == (False, True)
-    assert third.p == pytest.approx(2 / 200)  # the least of 199 permutations, times two blocks
+    assert third.p == pytest.approx(4 / 200)  # the least of 199 permutations, times two tests of two blocks
     assert third.distance > second.distance
 
 
@@ -55,6 +55,13 @@ def test_unsearched_queries_have_no_part_in_the_comparison():
     scores = np.where(np.isnan(vectors[:, 0]), np.nan, 1.0)
     found = drift(["a"] * 30 + ["b"] * 30, [f"p{n}" for n in range(60)], vectors, scores, permutations=9)
     assert (found[1].empty, found[1].p is None) == (5, False)
+
+
+def test_blocks_without_scores_are_not_tested_for_them():
+    vectors = np.random.default_rng(0).standard_normal((60, 2))
+    scores = np.where(np.arange(60) < 35, 1.0, np.nan)
+    found = drift(["a"] * 30 + ["b"] * 30, [f"p{n}" for n in range(60)], vectors, scores, permutations=9)[1]
+    assert (found.p is None, found.score_p) == (False, None)
 
 
 def test_months_come_from_dates_and_else_parts_from_the_order():
