@@ -27,6 +27,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it is found, read aloud, and small
     "font.family": "sans-serif",
     "font.size": 9.0,
+    "text.parse_math": False,  # names come from tables and headers: "$" is no formula
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": QUIET,

@@ -96,6 +96,11 @@ def test_bars_stand_over_their_own_value_where_series_have_different_ones():
     assert svg.count("fill: var(--s2)") == 1 + 1
 
 
+def test_a_name_that_looks_like_a_formula_is_drawn_as_it_is():
+    svg = plot_svg(plot(PlotKind.BAR, xs=(r"Maker $\frac$", "b")), "formula")
+    assert r"Maker $\frac$" in svg
+
+
 def test_a_plot_is_the_same_each_time():
     assert plot_svg(plot(PlotKind.BAR), "x") == plot_svg(plot(PlotKind.BAR), "x")
 
