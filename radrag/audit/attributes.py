@@ -29,7 +29,7 @@ _COLUMNS = {
     "study": ("study id", "study", "case", "case id", "uid"),
     "date": ("date", "study date", "studydate", "acquired"),
 }
-"""Attribute → names of its column, in any case; also those of NIH's and MIMIC's tables."""
+"""Attribute → names of its column, in any case; also those of NIH's and MIMIC's tables. Of two, the first counts."""
 
 _HEADER = (
     "PatientSex",
@@ -71,7 +71,10 @@ def read_attributes(path: Path, manifest: QueryManifest) -> dict[str, Attributes
     lines = table_lines(path)
     header = [cell.casefold().replace("_", " ") for cell in next(lines, (0, []))[1]]
     places = {
-        name: header.index(column) for name, columns in _COLUMNS.items() for column in columns if column in header
+        name: header.index(column)
+        for name, columns in _COLUMNS.items()
+        for column in reversed(columns)
+        if column in header
     }
     stated = {line: {name: cells[place].strip() for name, place in places.items()} for line, cells in lines}
     found = {}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from radrag.audit.shares import Share
 from radrag.audit.thresholds import Costs, Threshold, thresholds
 from radrag.errors import UsageError
 
@@ -138,9 +139,9 @@ def _measured(items: Items, costs: Costs, bins: int, least: int, seed: int) -> C
         return Calibration(items.name, n, positives, why=f"fewer than {least}")
     places = equal_mass_bins(p, bins)
     found = _bins(p, truth, places)
-    ece = _ece(p, truth[None], places)[0]
+    ece = _ece(p, truth, places)
     generator = np.random.default_rng(seed)
-    by_chance = _ece(p, (generator.random((DRAWS, n)) < p).astype(np.float64), places)
+    by_chance = np.array([_ece(p, (generator.random(n) < p).astype(np.float64), places) for _ in range(DRAWS)])
     brier = float(((p - truth) ** 2).mean())
     recalibrated = float(((isotonic(p, truth) - truth) ** 2).mean())
     share = positives / n
@@ -150,7 +151,7 @@ def _measured(items: Items, costs: Costs, bins: int, least: int, seed: int) -> C
         n,
         positives,
         float(p.mean()),
-        float(ece),
+        ece,
         float(by_chance.mean()),
         (1 + int((by_chance >= ece).sum())) / (1 + DRAWS),
         _debiased(found),
@@ -193,28 +194,19 @@ def isotonic(probabilities: FloatArray, truth: FloatArray) -> FloatArray:
     return found
 
 
-def _ece(p: FloatArray, truths: FloatArray, places: npt.NDArray[np.int64]) -> FloatArray:
-    """Return the expected calibration error of each row of truths [draws, n]."""
-    member = (places[:, None] == np.arange(places.max() + 1)).astype(np.float64)
-    error: FloatArray = np.abs((truths - p) @ member).sum(axis=1) / len(p)
-    return error
+def _ece(p: FloatArray, truth: FloatArray, places: npt.NDArray[np.int64]) -> float:
+    """Return the expected calibration error."""
+    return float(np.abs(np.bincount(places, weights=truth - p)).sum() / len(p))
 
 
 def _bins(p: FloatArray, truth: FloatArray, places: npt.NDArray[np.int64]) -> tuple[Bin, ...]:
     found = []
     for number in range(int(places.max()) + 1):
         inside = places == number
-        n, share = int(inside.sum()), float(truth[inside].mean())
-        found.append(Bin(n, float(p[inside].mean()), share, *_wilson(share, n)))
+        share = Share(int(truth[inside].sum()), int(inside.sum()))
+        low, high = share.interval
+        found.append(Bin(share.of, float(p[inside].mean()), share.value or 0.0, low or 0.0, high or 0.0))
     return tuple(found)
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927)."""
-    z = 1.959964
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def _debiased(bins: Sequence[Bin]) -> float | None:

@@ -31,6 +31,7 @@ _COLUMNS = {
     "owner": ("patient", "study"),
     "id": ("id",),
 }
+"""What a column holds → its names; of two that are there, the first counts."""
 
 
 def of_findings(
@@ -65,7 +66,7 @@ def of_support(drafts: Iterable[Draft], label: Label) -> list[Items]:
         label: finds the findings that a text states.
     """
     rows = [
-        (link.strength, float(states(sentence, link, label)), draft.draft_id)
+        (link.strength, float(states(sentence, link, label)), draft.study.patient_key or draft.draft_id)
         for draft in drafts
         for sentence in draft.sentences
         for link in sentence.links
@@ -96,7 +97,7 @@ def read_items(path: Path) -> list[Items]:
     """
     lines = table_lines(path)
     header = [cell.casefold() for cell in next(lines, (0, []))[1]]
-    places = {name: header.index(one) for name, names in _COLUMNS.items() for one in names if one in header}
+    places = {name: header.index(one) for name, names in _COLUMNS.items() for one in reversed(names) if one in header}
     lacking = [" or ".join(_COLUMNS[name]) for name in ("probability", "truth") if name not in places]
     if lacking:
         raise UsageError(f"{path.name} has no column {', and no column '.join(lacking)}.")

@@ -60,7 +60,8 @@ def section(result: CalibrationAudit, *, name: str = "calibration", title: str =
                     )
                     for one in measured
                 ),
-                "ECE over bins of equal mass. Brier = miscalibration − discrimination + uncertainty. p: not corrected.",
+                "ECE over bins of equal mass. Brier = miscalibration − discrimination + uncertainty. p: not corrected. "
+                "Chance and intervals take items for independent: with several of a patient, p is too small.",
             ),
             Table(
                 "thresholds",

@@ -26,6 +26,12 @@ def test_columns_are_read_under_the_names_of_known_tables(tmp_path):
     ]
 
 
+def test_of_two_columns_with_one_meaning_the_first_name_counts(tmp_path):
+    path = tmp_path / "queries.csv"
+    path.write_text("text,patient,Edema,case,study_id\nx,1,1,c:s7,s7\n")
+    assert attributes(path)[0].study == "s7"
+
+
 def test_what_no_column_says_is_read_from_the_header(tmp_path, sample_radiograph):
     path = tmp_path / "queries.csv"
     path.write_text(f"image,patient,Edema,sex\n{sample_radiograph},1,1,M\ngone.dcm,2,1,\n")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,6 +186,8 @@ def test_support_is_right_where_the_quote_states_the_claim():
         ["d1", "d1"],
     )
     assert of_support([], default_labeler().label_text) == []
+    known = replace(draft, study=Study("1.2", (), patient_key="p1"))
+    assert set(of_support([known, replace(known, draft_id="d2")], default_labeler().label_text)[0].owners) == {"p1"}
 
 
 def test_a_table_is_read_and_all_its_faults_are_listed_at_once(tmp_path):
@@ -192,6 +195,8 @@ def test_a_table_is_read_and_all_its_faults_are_listed_at_once(tmp_path):
     path.write_text("strength,right,study\n0.9,1,a\n0.2,0,a\n0.4,0,b\n")
     (found,) = read_items(path)
     assert (found.name, found.probabilities.tolist(), list(found.owners)) == ("read", [0.9, 0.2, 0.4], ["a", "a", "b"])
+    path.write_text("strength,right,study,patient\n0.9,1,a,p\n0.2,0,b,p\n")
+    assert list(read_items(path)[0].owners) == ["p", "p"]
     rows = ["1,Edema,0.5,1", "1,Edema,0.6,0", "2,Edem,0.5,1", "3,Blurr,0.5,1", "4,Edema,1.5,0", "5,Edema,,0"]
     path.write_text("\n".join(["id,label,probability,truth", *rows, "6,Edema,0.1,2", "7"]) + "\n")
     with pytest.raises(UsageError) as refused:
