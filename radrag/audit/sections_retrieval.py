@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from radrag.audit.drift import ALPHA
@@ -19,8 +20,8 @@ def section(result: RetrievalAudit) -> Section:
     best = overall.estimates[SEARCH][MAIN_MEASURE]
     random = overall.estimates[RANDOM][MAIN_MEASURE]
     flags = [
-        f"{one.name}: {MAIN_MEASURE} is no better than that of random orders, by {_words(one.gain[MAIN_MEASURE])} "
-        f"over {one.queries} queries."
+        f"{one.name}: {MAIN_MEASURE} is not shown to be better than that of random orders: by "
+        f"{_words(one.gain[MAIN_MEASURE])} over {one.queries} queries."
         for one in result.sets
         if one.queries >= RARE and not one.gain[MAIN_MEASURE].low > 0
     ]
@@ -203,4 +204,6 @@ def _known(estimate: Estimate) -> tuple[float | None, float | None, float | None
 
 
 def _words(estimate: Estimate) -> str:
+    if math.isnan(estimate.low):
+        return f"{estimate.mean:.3f} (one patient: no interval)"
     return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -89,6 +89,14 @@ def test_refused_and_unanswered_queries_are_counted_and_score_0(workspace):
     assert any("1 of 11 queries were refused and 1 found nothing" in flag for flag in section(result).flags)
 
 
+def test_of_one_patient_there_is_no_interval(workspace):
+    _, result = audited(workspace, [query(n, LABELS[n % 3], patient="p") for n in range(40)])
+    shown = section(result)
+    assert "(one patient: no interval)" in shown.summary
+    assert any("is not shown to be better than that of random orders" in flag for flag in shown.flags)
+    assert "nan" not in " ".join((shown.summary, *shown.flags))
+
+
 def _without(search, cases):
     from dataclasses import replace
 
