@@ -6,10 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radrag.audit.sections import Plot, PlotKind, Section, Series, Table
 from radrag.errors import UsageError
+
+if TYPE_CHECKING:
+    from radrag.corpus.catalogue import Catalogue
 
 MOST = 10
 """Cases listed as the most retrieved."""
@@ -145,6 +148,22 @@ def hub_scores(
         most=tuple(Hub(ids[row], int(counts[row])) for row in order[:MOST] if counts[row]),
         labels=_coverage(labels or {}, {ids[row] for row in order if counts[row]}),
     )
+
+
+def count_hubs(rankings: Sequence[Sequence[str]], cases: Catalogue, *, depth: int, seed: int = 0) -> HubScores:
+    """Count how often each case of an index is found; cases with the same text count as one, as in a search.
+
+    Args:
+        rankings: case ids of each query, best first.
+        depth, seed: as in :func:`hub_scores`.
+
+    Raises:
+        UsageError: there are no queries or no cases.
+    """
+    distinct = [name for name, case in cases.items() if case.twin == name]
+    labels = {name: [label for label, value in cases[name].labels.items() if value > 0] for name in distinct}
+    found = [[cases[name].twin for name in ranking] for ranking in rankings]
+    return hub_scores(found, distinct, depth=depth, labels=labels, seed=seed)
 
 
 def section(scores: HubScores) -> Section:

@@ -161,8 +161,12 @@ def find_leaks(
     return LeakageReport(len(queries), len(cases), tuple(found), unseen)
 
 
-def section(report: LeakageReport) -> Section:
-    """Return what leaks as a section: by kind, the first :data:`SHOWN` leaks, and what could not be compared."""
+def section(report: LeakageReport, *, refused: int = 0) -> Section:
+    """Return what leaks as a section: by kind, the first :data:`SHOWN` leaks, and what could not be compared.
+
+    Args:
+        refused: images of queries that could not be read; they are among the queries without image.
+    """
     queries, cases = report.leaving_out
     counted = [leak for leak in report.leaks if leak.kind.counts]
     kinds = tuple(
@@ -174,6 +178,8 @@ def section(report: LeakageReport) -> Section:
             f"{len(queries):,} of {report.queries:,} queries have their case, patient, image or report in the index: "
             "scores over them measure memory."
         )
+    if refused:
+        flags.append(f"{refused:,} images were refused, and compared with none of the index.")
     unseen = tuple((name, count) for name, count in report.unseen.items() if count)
     return Section(
         "leakage",

@@ -23,8 +23,8 @@ CARD = ("name", "version", "sha256", "card_hash")
 def made_of(workspace: Workspace, command: str, *, manifest: Path | None = None, queries: int = 0) -> Made:
     """Return what an audit of a workspace is made of.
 
-    To be asked for after the work. The generator, and where no image was encoded the encoder, is that of the newest
-    draft: the one whose drafts readers see.
+    To be asked for after the work. The encoder is the one that encoded images, else that of the index, else that of the
+    newest draft; the generator is that of the newest draft: the one whose drafts readers see.
 
     Raises:
         StoreError: the database cannot be read.

@@ -10,7 +10,7 @@ import numpy as np
 
 from radrag.audit.agreement import Agreement, agreements
 from radrag.audit.drift import Block, blocks_of, drift
-from radrag.audit.hubs import HubScores, hub_scores
+from radrag.audit.hubs import HubScores, count_hubs
 from radrag.audit.rank_measures import Judgements, judge_all
 from radrag.audit.searched import NONE, FloatArray, Searched
 from radrag.audit.selecting import Selection, selection
@@ -178,9 +178,7 @@ def audit_retrieval(
     ]
     first = searched.scores[:, 0]
     ids = np.array(relevance.ids)
-    rankings = [[cases[case].twin for case in ids[row[row != NONE]].tolist()] for row in searched.hits]
-    distinct = [name for name in cases.ids if cases.ids[cases.twin[cases.row(name)]] == name]
-    stated = {name: [label for label, value in cases.labels(cases.row(name)).items() if value > 0] for name in distinct}
+    rankings = [ids[row[row != NONE]].tolist() for row in searched.hits]
     return RetrievalAudit(
         depth,
         len(cases),
@@ -193,7 +191,7 @@ def audit_retrieval(
         ),
         _abstentions(queries, searched),
         drift(blocks_of(dates or [""] * len(queries)), patients, query_vectors(queries), first, seed=seed),
-        hub_scores(rankings, distinct, depth=depth, labels=stated, seed=seed),
+        count_hubs(rankings, cases, depth=depth, seed=seed),
     )
 
 

@@ -122,8 +122,8 @@ def _leakage(inputs: Inputs) -> Section:
     from radrag.audit.leakage import section
     from radrag.cli.audit_leakage import compared, of_manifest
 
-    queries, _ = of_manifest(inputs.workspace, inputs.given, inputs.collection)
-    return section(compared(inputs.workspace, queries))
+    queries, refused = of_manifest(inputs.workspace, inputs.given, inputs.collection)
+    return section(compared(inputs.workspace, queries), refused=len(refused))
 
 
 def _calibration(inputs: Inputs) -> Section:

@@ -64,7 +64,7 @@ def test_the_command_counts_twins_as_one_report(tmp_path):
     assert (found["queries"], found["cases"], found["results"]) == (2, 3, 2)
     assert found["most_retrieved"] == [{"case": "c:0", "queries": 2}]
     shown = CliRunner().invoke(hubs, arguments, obj=workspace.settings, standalone_mode=False).stdout
-    assert "2 queries, first 1 results of 3 distinct reports" in shown
+    assert "2 queries, first 1 results of 3 distinct cases" in shown
 
 
 def test_the_section_flags_hubs_and_labels_that_are_never_found():

@@ -198,3 +198,4 @@ def test_the_section_flags_what_leaks_and_lists_no_stock_wording():
     assert found.flags[0].startswith("1 of 2 queries")
     assert [row[:3] for row in found.tables[1].rows] == [("q1", "c:1", "same patient")]
     assert section(find_leaks(queries[1:], CASES, ())).flags == ()
+    assert section(find_leaks(queries[1:], CASES, ()), refused=2).flags[0].startswith("2 images were refused")
