@@ -91,7 +91,8 @@ def merge_low_rank(network: Any, state: Mapping[str, torch.Tensor], scale: float
     with torch.no_grad():
         for name in names:
             update = state[f"{LORA}{name}.b"].float() @ state[f"{LORA}{name}.a"].float()
-            network.get_submodule(name).weight += (scale * update).to(network.dtype)
+            weight = network.get_submodule(name).weight
+            weight += (scale * update).to(weight)  # its type, and its device
 
 
 def learned_state(updates: Mapping[str, LowRank], projector: Projector) -> dict[str, torch.Tensor]:

@@ -1,19 +1,21 @@
 """What the small generator is asked: the image's findings, the plan and numbered evidence, in few tokens.
 
 Beside what the plan rests on it is shown sentences for and against the plan: of findings that the image encoder nearly
-called, and denials of those that it did. A model that sees the image may then decide otherwise, on evidence.
+called, denials of those that it did, and the impression without any. A model that sees the image may then decide
+otherwise, on evidence.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from radrag.domain import Finding, ImageFinding, Polarity, Sentence
 from radrag.generation.answers import MOST
 from radrag.generation.base import GenerationRequest
-from radrag.generation.plan import Plan, Statement
+from radrag.generation.plan import Plan, Statement, make_plan
 from radrag.generation.prompt import Prompt, as_data, shown
 from radrag.reports.vocabulary import NO_FINDING
 from radrag.reports.wordings import report_names
@@ -43,6 +45,10 @@ def evidence_for(request: GenerationRequest, plan: Plan) -> tuple[Sentence, ...]
     for finding in (one for one in request.image_findings if one.positive and one.label != NO_FINDING):
         denying = (one for one in request.evidence if _says(one, finding.label, Polarity.NEGATIVE))
         chosen += shown(denying)[:1]
+    nothing = tuple(replace(one, probability=0.0) for one in request.image_findings)
+    for statement in make_plan(replace(request, image_findings=nothing)).statements:
+        if statement.section == "impression":
+            chosen += shown(statement.sources)[:1]
     return shown(chosen)[:MOST_SHOWN]
 
 

@@ -50,6 +50,9 @@ class GeneratorConfig(RunConfig):
         warmup: steps over which the learning rate rises.
         rank, alpha: of the low-rank updates (Hu et al. 2022).
         projector_rate: learning rate of the projector; it starts from nothing, the updates from a trained model.
+        finding_weight: of the loss on sentences that state a finding. Without it the likeliest answer states what is
+            more likely than not, and most findings never are: the starter calls them from 0.16 on (the median of its
+            thresholds), which is odds of one to five.
         longest: tokens of prompt and answer; longer examples are left out.
         validation: examples of validation patients.
         validate_every: steps.
@@ -66,6 +69,7 @@ class GeneratorConfig(RunConfig):
     clip: float = Field(default=1.0, gt=0)
     rank: int = Field(default=16, gt=0)
     alpha: float = Field(default=32, gt=0)
+    finding_weight: float = Field(default=5.0, gt=0)
     longest: int = Field(default=640, gt=64)
     validation: int = Field(default=48, gt=0)
     validate_every: int = Field(default=50, gt=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,22 +59,24 @@ class Tokens:
     Attributes:
         ids: of each example, prompt and answer.
         answers: where each answer begins.
+        weights: of the loss on each answer's tokens.
         images: row of each example's image, -1 for none.
     """
 
     ids: tuple[list[int], ...]
     answers: tuple[int, ...]
+    weights: tuple[list[float], ...]
     images: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def at(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return one example's ids and targets, int64 [1, tokens]."""
-        ids = torch.tensor([self.ids[place]])
+    def at(self, place: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return one example's ids and targets, int64 [1, tokens], and the weights of its loss, float32 [1, tokens]."""
+        ids, answer = torch.tensor([self.ids[place]]), self.answers[place]
         targets = ids.clone()
-        targets[0, : self.answers[place]] = IGNORED
-        return ids, targets
+        targets[0, :answer] = IGNORED
+        return ids, targets, torch.tensor([[0.0] * answer + self.weights[place]])
 
 
 def see_images(encoder: ImageEncoder, data: LabelledImages, folder: Path, *, batch: int = 16) -> SeenImages:
@@ -144,7 +146,7 @@ def make_tokens(
     Raises:
         CorpusError: not one example could be made.
     """
-    made: list[tuple[list[int], int, int]] = []
+    made: list[tuple[list[int], int, list[float], int]] = []
     tried = 0
     orders: dict[int, list[int]] = {}
     bar = track(range(count), "Preparing examples", console=Console(stderr=True))
@@ -155,9 +157,11 @@ def make_tokens(
             draw = random.Random(f"{config.seed}/{tried}")
             tried += 1
             example = make_example(source, orders[epoch][place], noise, draw)
-            ids, answer = example_ids(tokenizer, example) if example else ([], 0)
-            if example and len(ids) <= config.longest:
-                made.append((ids, answer, rows[example.image] if example.image >= 0 else -1))
+            if example is None:
+                continue
+            ids, answer, weights = example_ids(tokenizer, example, config.finding_weight)
+            if len(ids) <= config.longest:
+                made.append((ids, answer, weights, rows[example.image] if example.image >= 0 else -1))
                 break
     if not made:
         raise CorpusError(
@@ -166,11 +170,16 @@ def make_tokens(
     return Tokens(*(tuple(one) for one in zip(*made, strict=True)))
 
 
-def example_ids(tokenizer: Any, example: Example) -> tuple[list[int], int]:
-    """Return an example's tokens with the one that ends the answer, and where the answer begins."""
+def example_ids(tokenizer: Any, example: Example, finding_weight: float) -> tuple[list[int], int, list[float]]:
+    """Return an example's tokens with the one that ends it, where the answer begins, and the answer's weights."""
     prompt = prompt_ids(tokenizer, example.prompt.system, example.prompt.user, image=example.image >= 0)
-    answer = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
-    return [*prompt, *answer, tokenizer.eos_token_id], len(prompt)
+    text, stating = example.answer.text, example.answer.stating
+    answer = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    weights = [
+        finding_weight if any(start < last and end > first for first, last in stating) else 1.0
+        for start, end in answer["offset_mapping"]
+    ]
+    return [*prompt, *answer["input_ids"], tokenizer.eos_token_id], len(prompt), [*weights, 1.0]
 
 
 def kept_tokens(path: Path, encoder: str, make: Callable[[], Tokens]) -> Tokens:
@@ -190,10 +199,10 @@ def kept_tokens(path: Path, encoder: str, make: Callable[[], Tokens]) -> Tokens:
                 "This run began with another image encoder.",
                 hint="Give it back with --encoder to resume the run, or name a new folder.",
             )
-        return Tokens(tuple(kept["ids"]), tuple(kept["answers"]), tuple(kept["images"]))
+        return Tokens(*(tuple(kept[field.name]) for field in fields(Tokens)))
     tokens = make()
     with disk_errors("the examples"), replacing(path) as part:
-        kept = {"encoder": encoder, "ids": tokens.ids, "answers": tokens.answers, "images": tokens.images}
+        kept = {"encoder": encoder, **{field.name: getattr(tokens, field.name) for field in fields(Tokens)}}
         part.write_text(json.dumps(kept), encoding="utf-8")
     return tokens
 

@@ -2,8 +2,9 @@
 
 Images and reports are of different patients: a report is matched to an image whose labels it shares (unpaired, as
 MedCLIP does; Wang et al. 2022). What is right to say is the plan that the image's *labels* give over the retrieved
-evidence; the report lends its own words where it says just that. So every sentence of an answer is supported by
-evidence that the prompt shows, and none by the label alone.
+evidence, in words that the prompt shows: those of evidence for what is normal, the plan's for findings. The report
+lends its own where neither says just that. So every sentence of an answer is supported by evidence that the prompt
+shows, and none by the label alone.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from radrag.domain import Change, Finding, Hit, ImageFinding, Polarity, Sentence, Severity, Side
-from radrag.generation.answers import LONGEST
+from radrag.generation.answers import LONGEST, MOST_CITED
 from radrag.generation.base import GenerationRequest
 from radrag.generation.constrained import PLAIN
 from radrag.generation.mini_prompt import evidence_for, mini_prompt
+from radrag.generation.phrases import plain_list
 from radrag.generation.plan import ENUMERATOR, Plan, Statement, make_plan
 from radrag.generation.prompt import Prompt
 from radrag.reports.screening import is_fit_for_draft
@@ -51,11 +53,19 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What is right to write: JSON, and from which to which character its sentences that state a finding go."""
+
+    text: str
+    stating: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One example; ``image`` is the row of its image, -1 for none."""
 
     prompt: Prompt
-    answer: str
+    answer: Answer
     image: int
 
 
@@ -110,7 +120,7 @@ def make_example(source: Source, row: int, settings: NoiseConfig, draw: random.R
     listed, suggested = _given(findings, plan, settings, draw)
     prompt = mini_prompt(listed, suggested, shown)
     own = source.sentences_of([report.case_id]).get(report.case_id, ())
-    answer = answer_of(right, shown, own, prompt.planned)
+    answer = answer_of(right, shown, own, mini_prompt(findings, plan, shown).planned)  # as many as in use
     seen = -1 if draw.random() < settings.missing_image else row
     return Example(prompt, answer, seen) if answer else None
 
@@ -147,22 +157,67 @@ def matching(labels: frozenset[str], reports: Sequence[Report], draw: random.Ran
     return draw.choice([report for report, score in zip(reports, scores, strict=True) if score == best])
 
 
-def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], most: Mapping[str, int]) -> str:
-    """Write a plan as the answer's JSON, each sentence with the shown evidence that says it; empty for nothing.
+def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], most: Mapping[str, int]) -> Answer | None:
+    """Write a plan as the answer's JSON, each sentence with the shown evidence that says it; None for nothing.
 
     Args:
-        shown: evidence, number 1 first; statements that none of it carries are left out.
+        shown: evidence, number 1 first; what none of it carries is left out.
         own: sentences of the report that lends its words.
         most: section → sentences that the answer may have.
     """
     sections: dict[str, list[dict[str, object]]] = {section: [] for section in most}
-    for statement in plan.statements:
-        cited = [number for number, one in enumerate(shown, start=1) if carries(one, statement)][:CITED]
-        text = _tidy(_worded(statement, own))
+    stating: list[dict[str, object]] = []
+    for planned in plan.statements:
+        statement = _carried(planned, shown)
+        cited = _cited(statement, shown)
+        text = _tidy(_worded(statement, [shown[number - 1] for number in cited], own))
         written = sections[statement.section]
         if cited and re.fullmatch(PLAIN, text) and len(text) <= LONGEST and len(written) < most[statement.section]:
             written.append({"text": text, "evidence": cited})
-    return json.dumps(sections) if any(sections.values()) else ""
+            if set(statement.states) - {NO_FINDING}:
+                stating.append(written[-1])
+    return _answer(sections, stating) if any(sections.values()) else None
+
+
+def _answer(sections: Mapping[str, list[dict[str, object]]], stating: Sequence[dict[str, object]]) -> Answer:
+    """Return the JSON; a span begins with the bracket or blank before a sentence, which decides whether it comes."""
+    text, end, spans = json.dumps(sections), 0, []
+    for one in (one for written in sections.values() for one in written):
+        start = text.index(json.dumps(one), end)
+        end = start + len(json.dumps(one))
+        if any(one is other for other in stating):
+            spans.append((start - 1, end))
+    return Answer(text, tuple(spans))
+
+
+def _carried(statement: Statement, shown: Sequence[Sentence]) -> Statement:
+    """Leave out of an impression's list of findings those that no shown evidence states."""
+    named = tuple(label for label in statement.states if any(_says(one, label, statement) for one in shown))
+    if statement.section != "impression" or not named or named == statement.states:
+        return statement
+    return replace(statement, states=named, text=plain_list(named))
+
+
+def _cited(statement: Statement, shown: Sequence[Sentence]) -> list[int]:
+    """Return the numbers of evidence for all that a statement says, what says just that first; none where some lacks.
+
+    Two at most, or one for each finding.
+    """
+    carrying = [number for number, one in enumerate(shown, start=1) if carries(one, statement)]
+    carrying.sort(key=lambda number: not _says_just(shown[number - 1], statement))
+    needed = []
+    for label in statement.states:
+        saying = [number for number in carrying if _says(shown[number - 1], label, statement)]
+        if not saying:
+            return []
+        needed.append(saying[0])
+    whole = dict.fromkeys(needed)
+    return list(dict.fromkeys([*whole, *carrying]))[: min(max(CITED, len(whole)), MOST_CITED)]
+
+
+def _says(sentence: Sentence, label: str, statement: Statement) -> bool:
+    """Whether a sentence that carries a statement states one of its findings."""
+    return bool(_labels(sentence, Polarity.POSITIVE) & {label, *report_names(label)}) and carries(sentence, statement)
 
 
 def carries(sentence: Sentence, statement: Statement) -> bool:
@@ -178,14 +233,21 @@ def carries(sentence: Sentence, statement: Statement) -> bool:
     return bool(positive & stated)
 
 
-def _worded(statement: Statement, own: Sequence[Sentence]) -> str:
-    """Return the report's own words for a statement, where it says just that; else the plan's."""
-    states, denies = set(statement.states), set(statement.denies)
-    for one in own:
-        same = _labels(one, Polarity.POSITIVE) == states and _labels(one, Polarity.NEGATIVE) == denies
-        if same and one.section == statement.section and is_fit_for_draft(one.text) and not _detailed(one):
-            return one.text
-    return statement.text
+def _worded(statement: Statement, cited: Sequence[Sentence], own: Sequence[Sentence]) -> str:
+    """Return the words for a statement: of a finding the plan's, of what is normal those of a sentence of just that."""
+    if set(statement.states) - {NO_FINDING}:
+        return statement.text
+    return next((one.text for one in (*cited, *own) if _says_just(one, statement)), statement.text)
+
+
+def _says_just(sentence: Sentence, statement: Statement) -> bool:
+    """Whether a sentence says what a statement says, in the same section, and nothing else."""
+    same = _labels(sentence, Polarity.POSITIVE) == set(statement.states) and _labels(
+        sentence, Polarity.NEGATIVE
+    ) == set(statement.denies)
+    return (
+        same and sentence.section == statement.section and is_fit_for_draft(sentence.text) and not _detailed(sentence)
+    )
 
 
 def _detailed(sentence: Sentence) -> bool:
@@ -207,5 +269,4 @@ def _labels(sentence: Sentence, polarity: Polarity) -> set[str]:
 
 def _tidy(text: str) -> str:
     plain = " ".join(ENUMERATOR.sub("", text.strip()).split())
-    closed = plain if plain.endswith(".") else f"{plain}."
-    return closed[:1].upper() + closed[1:]
+    return f"{plain[:1].upper()}{plain[1:].rstrip('. ')}."

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import hit, image_finding
-from tiny_minis import CARD, CHANNELS, tiny_mini
+from tiny_minis import CARD, CHANNELS, tiny_generator, tiny_mini
 
 from radrag.domain import Finding, Polarity, Sentence
 from radrag.errors import MissingModel, WeightsError
@@ -18,6 +18,7 @@ from radrag.generation.mini import MiniGenerator, load_mini
 from radrag.generation.mini_prompt import evidence_for, mini_prompt
 from radrag.generation.mini_weights import MiniCard, read_card, read_state, save_mini
 from radrag.generation.plan import Plan, make_plan
+from radrag.reports.vocabulary import NO_FINDING
 
 
 def said(case, number, text, label, polarity=Polarity.POSITIVE):
@@ -35,6 +36,25 @@ REQUEST = GenerationRequest(FINDINGS, (hit("c:1"),), (*EFFUSION, NO_EFFUSION, NO
 def test_it_is_shown_what_speaks_for_the_plan_and_what_speaks_for_another_answer():
     shown = evidence_for(REQUEST, make_plan(REQUEST))
     assert set(shown) == {*EFFUSION, NO_EFFUSION, NODULE}  # nobody asked for a hernia
+
+
+def test_it_is_shown_an_impression_without_findings_in_case_the_plan_is_wrong():
+    normal = tuple(
+        Sentence(f"c:{case}", "impression", 1, 0, 13, "Normal chest.", (Finding(NO_FINDING, Polarity.POSITIVE),))
+        for case in (3, 4)
+    )
+    request = GenerationRequest(FINDINGS, (hit("c:1"),), (*EFFUSION, *normal))
+    assert normal[0] in evidence_for(request, make_plan(request))
+
+
+def test_a_section_may_be_left_empty_as_in_training(tmp_path, tmp_path_factory, monkeypatch):
+    generator = tiny_generator(tmp_path_factory, monkeypatch, tmp_path)
+    asked = []
+    answer = '{"findings": [{"text": "There is a pleural effusion.", "evidence": [1]}], "impression": []}'
+    model = SimpleNamespace(complete=lambda prompt, schema, pictures, seed: asked.append(schema) or answer)
+    monkeypatch.setattr(generator, "_ready", lambda: model)
+    assert [one.section for one in generator.generate(REQUEST).sentences] == ["findings"]
+    assert [section["minItems"] for section in asked[0]["properties"].values()] == [0, 0]
 
 
 def test_the_prompt_numbers_evidence_as_it_stands_and_repeats_no_words():
@@ -97,7 +117,6 @@ def test_the_projector_takes_maps_of_any_size():
 def test_merged_updates_write_what_separate_ones_do():
     frozen = torch.nn.Module()
     frozen.q_proj = torch.nn.Linear(6, 4, bias=False)
-    frozen.dtype = torch.float32
     hidden = torch.randn(2, 6)
     before = frozen.q_proj(hidden)
     whole = frozen.q_proj
@@ -110,6 +129,14 @@ def test_merged_updates_write_what_separate_ones_do():
     mini_network.merge_low_rank(frozen, state, 4.0 / 2)
     assert torch.allclose(frozen.q_proj(hidden), learned, atol=1e-5)
     assert not torch.allclose(learned, before)
+
+
+def test_updates_are_merged_where_the_network_is():
+    elsewhere = torch.nn.Module()
+    elsewhere.q_proj = torch.nn.Linear(6, 4, bias=False, device="meta", dtype=torch.float16)
+    state = {"lora.q_proj.a": torch.ones(2, 6), "lora.q_proj.b": torch.ones(4, 2)}
+    mini_network.merge_low_rank(elsewhere, state, 1.0)  # as on a GPU: the state is read into memory
+    assert elsewhere.q_proj.weight.dtype == torch.float16
 
 
 def test_missing_weights_are_told_with_the_command_that_trains_them(tmp_path):

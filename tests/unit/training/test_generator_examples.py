@@ -6,6 +6,7 @@ import random
 import pytest
 from fakes import hit, image_finding, sentence
 
+from radrag.domain import Finding, Polarity, Side
 from radrag.generation.answers import read_answer
 from radrag.generation.plan import Plan, Statement
 from radrag.reports.vocabulary import NO_FINDING
@@ -20,14 +21,17 @@ from radrag.training.generator_examples import (
     matching,
 )
 
-EFFUSION = sentence("There is a small left pleural effusion.", "Pleural Effusion", case="c:1")
+LEFT = Finding("Pleural Effusion", Polarity.POSITIVE, side=Side.LEFT)
+EFFUSION = sentence("There is a left pleural effusion.", LEFT, case="c:1")
 ALSO = sentence("Pleural effusion is seen.", "Pleural Effusion", case="c:2", number=1)
 CLEAR = sentence("No pneumothorax.", "no Pneumothorax", case="c:1", number=2)
 CLEAR_TOO = sentence("No pneumothorax.", "no Pneumothorax", case="c:2", number=2)
 NORMAL = sentence("Normal chest.", NO_FINDING, case="c:3", section="impression")
 EMPHYSEMA = sentence("Emphysema is present.", "Emphysema", case="c:3", number=1)
 OWN = sentence("A pleural effusion is there.", "Pleural Effusion", case="c:9")
-CASES = {"c:1": (EFFUSION, CLEAR), "c:2": (ALSO, CLEAR_TOO), "c:3": (NORMAL, EMPHYSEMA), "c:9": (OWN,)}
+OWN_CLEAR = sentence("There is no pneumothorax.", "no Pneumothorax", case="c:9", number=1)
+MOST = {"findings": 5, "impression": 1}
+CASES = {"c:1": (EFFUSION, CLEAR), "c:2": (ALSO, CLEAR_TOO), "c:3": (NORMAL, EMPHYSEMA), "c:9": (OWN, OWN_CLEAR)}
 REPORTS = tuple(
     Report(case, f"patient {case}", frozenset({label}))
     for case, label in (("c:1", "Mass"), ("c:2", "Mass"), ("c:3", NO_FINDING), ("c:9", "Pleural Effusion"))
@@ -48,14 +52,14 @@ def source(labels, asked=None, blur=0.0):
 
 
 def said(example):
-    return [one.text for one in read_answer(example.answer, example.prompt.evidence)]
+    return [one.text for one in read_answer(example.answer.text, example.prompt.evidence)]
 
 
 def test_the_answer_follows_the_labels_where_the_encoder_is_wrong():
     example = make_example(source({"Pleural Effusion"}), 0, NO_NOISE, random.Random(0))
     assert "There is emphysema." in example.prompt.user  # the plan that it is shown is the encoder's
-    # in the words of the matched report, which say just this
-    assert said(example) == ["A pleural effusion is there.", "No pneumothorax.", "Pleural effusion."]
+    # in words that the prompt shows or the plan always has: others could not be foretold
+    assert said(example) == ["There is a pleural effusion.", "No pneumothorax.", "Pleural effusion."]
 
 
 def test_no_evidence_of_the_report_that_lends_its_words_is_searched():
@@ -71,8 +75,8 @@ def test_whatever_the_noise_every_answer_can_be_read_and_cites_what_says_it(seed
     example = make_example(source({"Pleural Effusion"}, blur=1.5), 0, noise, random.Random(seed))
     assert example == make_example(source({"Pleural Effusion"}, blur=1.5), 0, noise, random.Random(seed))
     if example:
-        written = json.loads(example.answer)
-        assert read_answer(example.answer, example.prompt.evidence)
+        written = json.loads(example.answer.text)
+        assert read_answer(example.answer.text, example.prompt.evidence)
         cited = {example.prompt.evidence[n - 1].text for of in written.values() for one in of for n in one["evidence"]}
         assert cited <= {EFFUSION.text, ALSO.text, CLEAR.text}
         assert example.image in (0, -1)
@@ -111,8 +115,47 @@ def test_a_statement_without_shown_evidence_and_words_out_of_form_are_left_out()
             Statement("findings", "No “pneumothorax”.", (), ("Pneumothorax",), ()),
         )
     )
-    answer = json.loads(answer_of(plan, (EFFUSION, CLEAR), (), {"findings": 5, "impression": 1}))
+    longer = sentence("No pneumothorax or mass.", "no Pneumothorax", "no Mass")
+    answer = json.loads(answer_of(plan, (EFFUSION, longer), (), MOST).text)
     assert answer == {"findings": [{"text": "There is a pleural effusion.", "evidence": [1]}], "impression": []}
+
+
+def test_the_matched_report_lends_words_where_no_evidence_says_just_that():
+    denial = Plan((Statement("findings", "Pneumothorax is not seen.", (), ("Pneumothorax",), ()),))
+    longer = sentence("No pneumothorax or effusion.", "no Pneumothorax", "no Pleural Effusion")
+    for shown, words in (((longer,), OWN_CLEAR.text), ((longer, CLEAR), CLEAR.text)):
+        (written,) = json.loads(answer_of(denial, shown, (OWN, OWN_CLEAR), MOST).text)["findings"]
+        assert written["text"] == words
+    assert written["evidence"] == [2, 1]  # what says just that comes first
+
+
+def test_an_impression_names_what_shown_evidence_states_and_cites_all_of_it():
+    named = ("Emphysema", "Pleural Effusion", "Mass", "Pneumothorax")
+    plan = Plan((Statement("impression", "Emphysema, pleural effusion, lung mass and pneumothorax.", named, (), ()),))
+    mass = sentence("There is a mass.", "Mass", case="c:2", number=3)
+    (written,) = json.loads(answer_of(plan, (mass, EFFUSION, ALSO, EMPHYSEMA), (), MOST).text)["impression"]
+    assert written == {"text": "Emphysema, pleural effusion and lung mass.", "evidence": [4, 2, 1]}
+
+
+def test_what_states_a_finding_is_marked_from_where_it_is_decided_to_write_it():
+    plan = Plan(
+        (
+            Statement("findings", "No pneumothorax.", (), ("Pneumothorax",), ()),
+            Statement("findings", "There is a pleural effusion.", ("Pleural Effusion",), (), ()),
+            Statement("impression", "Pleural effusion.", ("Pleural Effusion",), (), ()),
+        )
+    )
+    answer = answer_of(plan, (EFFUSION, CLEAR), (), MOST)
+    assert [answer.text[start:end] for start, end in answer.stating] == [
+        ' {"text": "There is a pleural effusion.", "evidence": [1]}',
+        '[{"text": "Pleural effusion.", "evidence": [1]}',
+    ]
+
+
+def test_an_answer_may_be_as_long_as_the_whole_plan_when_less_is_suggested():
+    unsaid = NO_NOISE.model_copy(update={"missing_findings": 1.0})
+    example = make_example(source({"Pleural Effusion"}), 0, unsaid, random.Random(0))
+    assert said(example) == ["There is a pleural effusion.", "No pneumothorax.", "Pleural effusion."]
 
 
 def test_a_report_is_matched_by_the_labels_it_shares():

@@ -118,6 +118,15 @@ def test_reports_that_carry_nothing_are_told(tmp_path, parts):
         generator.run(CONFIG, tmp_path / "run", **parts | {"grounds": silent})
 
 
+def test_sentences_that_state_a_finding_weigh_more(tmp_path, parts):
+    generator.run(CONFIG, tmp_path / "run", **parts)
+    kept = json.loads((tmp_path / "run" / "data" / "train.json").read_text())
+    for ids, answer, weights in zip(kept["ids"], kept["answers"], kept["weights"], strict=True):
+        assert len(weights) == len(ids) - answer
+        assert weights[0] == weights[-1] == 1.0  # the first bracket and the end say nothing of a finding
+        assert set(weights) == {1.0, CONFIG.finding_weight}
+
+
 def test_only_updates_and_projector_learn(tmp_path, parts):
     card = generator.run(CONFIG, tmp_path / "run", **parts)
     names = set(read_state(tmp_path / "run", card))
