@@ -59,7 +59,7 @@ class GeneratorConfig(RunConfig):
         hits: retrieved cases, as in use.
     """
 
-    examples: int = Field(default=2800, gt=0)
+    examples: int = Field(default=2700, gt=0)
     steps: int = Field(default=0, ge=0)
     batch: int = Field(default=8, gt=0)
     rate: float = Field(default=4e-4, gt=0)
