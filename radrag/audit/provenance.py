@@ -133,35 +133,7 @@ def _evidence(draft: Draft, cases: Mapping[str, Case]) -> Stage:
 
 
 def section(result: Provenance) -> Section:
-    """Return the result for people."""
-    evidence = tuple(
-        (
-            sentence.number,
-            link.relation,
-            link.case_id,
-            f"{link.section} {link.start}–{link.end}",
-            link.quote,
-            link.strength,
-            link.rank,
-            link.found_for,
-            ", ".join(f"{name} {rank}" for name, (rank, _) in link.channels.items()),
-            link.standing.value,
-        )
-        for sentence in result.sentences
-        for link in sentence.links
-    )
-    sentences = tuple(
-        (
-            one.number,
-            one.section,
-            one.text,
-            one.status,
-            ", ".join(f"{name} {value:.2f} (from {least:.2f})" for name, (value, least) in one.image.items()),
-            one.decision + (f": {one.reason}" if one.reason else ""),
-            one.stands_as if one.stands_as != one.text else "",
-        )
-        for one in result.sentences
-    )
+    """Return the result for people, but for the sentences: ``sentences`` has them with their evidence."""
     hashes = (
         ("prompt", str(result.made.get("prompt_sha256", ""))),
         *((f"pixels of image {n}", digest) for n, digest in enumerate(result.made.get("pixel_sha256", ()), start=1)),
@@ -188,18 +160,6 @@ def section(result: Provenance) -> Section:
                 tuple((name, *pair) for name, pair in result.parts.items()),
             ),
             Table("hashes", "SHA-256 on record", ("of", "SHA-256"), hashes),
-            Table(
-                "sentences",
-                "Sentences",
-                ("number", "section", "text", "status", "image", "readers", "stands as"),
-                sentences,
-            ),
-            Table(
-                "evidence",
-                "Evidence",
-                ("sentence", "relation", "case", "where", "quote", "strength", "rank", "found for", "channels", "now"),
-                evidence,
-            ),
             Table(
                 "acts",
                 "What people did with it",

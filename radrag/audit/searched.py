@@ -19,7 +19,8 @@ Places = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.float64]
 
 SELECTORS: tuple[Selector, ...] = (SimilarityGap(), CalibratedRisk(0.3, -0.987, 0.757, 0.859))
-"""Adaptive selections that are tried beside the fixed number of hits; the risk as fitted in docs/retrieval.md."""
+"""Adaptive selections that are tried beside the fixed number of hits; the risk as fitted in docs/retrieval.md
+(to the probabilities of starter 1.0.0)."""
 
 PAIRS = 100
 """Queries whose scores with all cases are computed, to know the score of a random pair."""
