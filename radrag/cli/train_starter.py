@@ -14,9 +14,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.command()
 @click.option("--data", type=FOLDER, required=True, help="Folder with labels.csv and images/ (docs/models.md).")
 @click.option("--out", type=FOLDER, required=True, help="Folder for starter.safetensors and starter.json.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of images and of the folds.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the folds.")
 def starter(data: Path, out: Path, seed: int) -> int:
-    """Make the starter encoder: adapt ImageNet's network to radiographs, fit and calibrate its heads."""
+    """Make the starter encoder: fit and calibrate heads on ImageNet's network."""
     import torch
 
     from radrag.training.nih import read_labels

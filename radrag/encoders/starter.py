@@ -75,7 +75,7 @@ class StarterEncoder:
         except RuntimeError as error:
             raise WeightsError(
                 f"{path.name} holds another architecture than starter {card.version}.",
-                hint="Use weights made by `radrag train starter` of this version of radrag.",
+                hint="Use weights made by radrag.training.starter of this version of radrag.",
             ) from error
         return cls(network, card, device=device)
 
@@ -113,7 +113,7 @@ class StarterEncoder:
         """Encode display images; see :meth:`radrag.encoders.base.ImageEncoder.encode`.
 
         Returns:
-            vectors float32 [n, 256], feature maps float32 [n, 208, 8, 8], 15 findings an image. The starter saw
+            vectors float32 [n, 256], feature maps float32 [n, 352, 8, 8], 15 findings an image. The starter saw
             frontal views only: findings of lateral views are untrained.
         """
         import torch
@@ -136,10 +136,8 @@ class StarterEncoder:
                     of_image = [stage[place] for stage in stages]
                     activations.append(self._activations(found, of_image, placement, images[start + place].shape))
                     findings.append(with_regions(found, activations[-1]))
-        from radrag.encoders.starter_network import CHANNELS
-
         side = self._card.input_size // 32
-        empty = np.zeros((0, CHANNELS, side, side), np.float32)
+        empty = np.zeros((0, 352, side, side), np.float32)
         return ImageEncoding(
             vectors=unit_rows(vectors),
             feature_maps=np.concatenate(maps) if maps else empty,

@@ -1,14 +1,13 @@
 """Makes the starter's weights and card from ImageNet weights and labelled radiographs, the same each time.
 
-``radrag train starter`` runs it. The network's normalisation is measured anew on the ``train`` images
-(:mod:`radrag.training.adaptation`); heads are fitted on the same rows (hard labels, blended with another network's
-probabilities where those are given); calibration and thresholds come from predictions out of fold (patients never in
-two folds); the ``val`` rows are looked at once, for the numbers in the card.
+``radrag train starter`` runs it. Heads are fitted on the ``train`` rows (hard labels, blended with another network's probabilities where those are
+given); calibration and thresholds come from predictions out of fold (patients
+never in two folds); the ``val`` rows are looked at once, for the numbers in the card.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,6 @@ from radrag.encoders.preprocessing import to_square
 from radrag.encoders.starter_network import (
     DIMENSION,
     INPUT_SIZE,
-    STAGES,
     StarterNetwork,
     empty_network,
     fill,
@@ -29,14 +27,13 @@ from radrag.encoders.starter_network import (
 )
 from radrag.errors import MissingDependency
 from radrag.models.weights import load_state
-from radrag.training.adaptation import adapt
 from radrag.training.heads import choose_threshold, distilled, fit_heads, platt
 from radrag.training.nih import LABELS, LabelledImages
 from radrag.training.starter_card import write_card
 
 Matrix = npt.NDArray[np.float64]
 
-STRENGTH = 2e-4
+STRENGTH = 3e-4
 """Inverse of regularisation, chosen by cross-validation on ``train`` (docs/model_cards/starter.md)."""
 FINDINGS_SHARE = 0.5
 """Length of the embedding's findings part against its appearance part, chosen in the same way."""
@@ -44,8 +41,6 @@ WHITENING = 0.25
 """Principal components are divided by their variance to this power: 0 keeps them, 0.5 makes them all equal."""
 FOLDS = 5
 BATCH = 16
-ADAPTING = 32
-"""Images in a batch whose mean and variance are measured."""
 
 
 def imagenet_state() -> dict[str, torch.Tensor]:
@@ -72,8 +67,7 @@ def imagenet_state() -> dict[str, torch.Tensor]:
     state = {}
     for name, value in zip(names, found.values(), strict=True):
         if name.startswith("blocks."):
-            if int(name.split(".")[1]) < STAGES:
-                state["stages." + name.removeprefix("blocks.")] = value
+            state["stages." + name.removeprefix("blocks.")] = value
         elif name.startswith("conv_stem."):
             state["stem.0." + name.removeprefix("conv_stem.")] = value.sum(dim=1, keepdim=True)
         elif name.startswith("bn1."):
@@ -82,35 +76,29 @@ def imagenet_state() -> dict[str, torch.Tensor]:
 
 
 def untrained_network() -> StarterNetwork:
-    """Return the starter with ImageNet backbone, and empty heads."""
+    """Return the starter with ImageNet backbone, rounded as it is stored, and empty heads."""
     network = StarterNetwork()
     network.load_state_dict({**network.state_dict(), **imagenet_state()})
-    return network.to(memory_format=torch.channels_last)
+    return fill(empty_network(), packed(network))
 
 
-def batches(paths: Sequence[Path], size: int = BATCH) -> Iterator[torch.Tensor]:
-    """Yield the images as the encoder would see them, float32 [size, 1, s, s] in [-1, 1]; the last batch: the rest."""
+def batches(data: LabelledImages) -> Iterator[torch.Tensor]:
+    """Yield the images as the encoder would see them, float32 [16, 1, s, s] in [-1, 1]."""
     from PIL import Image
 
-    for start in range(0, len(paths), size):
+    for start in range(0, len(data.paths), BATCH):
         images = []
-        for path in paths[start : start + size]:
+        for path in data.paths[start : start + BATCH]:
             with Image.open(path) as image:
                 images.append(to_square(np.asarray(image.convert("L"), np.float32) / np.float32(255), INPUT_SIZE))
         yield torch.stack(images).mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
-
-
-def _adapting(data: LabelledImages, rows: npt.NDArray[np.int64]) -> Iterator[torch.Tensor]:
-    """Yield whole batches only: a small one would count as much as the others."""
-    whole = [data.paths[row] for row in rows[: len(rows) // ADAPTING * ADAPTING]]
-    return batches(whole, ADAPTING)
 
 
 def pooled_features(network: StarterNetwork, data: LabelledImages) -> Matrix:
     """Return the network's pooled features of all images, float64 [n, d], not standardised."""
     steps = -(-len(data.paths) // BATCH)
     with torch.inference_mode():
-        parts = [network.features(batch)[0] for batch in track(batches(data.paths), "Encoding images", total=steps)]
+        parts = [network.features(batch)[0] for batch in track(batches(data), "Encoding images", total=steps)]
     return torch.cat(parts).double().numpy()
 
 
@@ -181,12 +169,9 @@ def train(data: LabelledImages, out: Path, *, seed: int) -> None:
     """Fit heads and embedding, calibrate, evaluate once on ``val``, write ``starter.safetensors`` and its card."""
     from safetensors.torch import save_file
 
-    targets, training = distilled(data.labels, data.soft), ~data.validation
     network = untrained_network()
-    seen = np.random.default_rng(seed).permutation(np.flatnonzero(training))
-    adapt(network, track(_adapting(data, seen), "Adapting to radiographs", total=len(seen) // ADAPTING))
-    network = fill(empty_network(), packed(network))
     features = pooled_features(network, data)
+    targets, training = distilled(data.labels, data.soft), ~data.validation
     logits = out_of_fold(features, targets, fold_numbers(data, seed=seed))
     mean, scale = standardisation(features[training])
     standardised = (features - mean) * scale
@@ -213,7 +198,7 @@ def train(data: LabelledImages, out: Path, *, seed: int) -> None:
     write_card(
         out / "starter.json",
         data,
-        features=standardised,
+        imagenet=standardised,
         probabilities=probabilities.double().numpy(),
         thresholds=thresholds,
         sha256=sha256_of(path),

@@ -15,7 +15,7 @@ from radrag.reports.vocabulary import NO_FINDING
 from radrag.training import scores
 from radrag.training.nih import LABELS, LabelledImages
 
-VERSION = "2.0.0"
+VERSION = "1.0.0"
 
 REGIONS = (
     "each place's share of the logit, exact since all layers behind the maps are linear, on an 8 by 8 grid; "
@@ -77,15 +77,15 @@ def write_card(
     path: Path,
     data: LabelledImages,
     *,
-    features: npt.NDArray[np.float64],
+    imagenet: npt.NDArray[np.float64],
     probabilities: npt.NDArray[np.float64],
     thresholds: Mapping[str, float],
     sha256: str,
     size_bytes: int,
 ) -> ModelCard:
-    """Evaluate on ``val`` and write the card as JSON; the baseline is the nearest image by ``features``."""
+    """Evaluate on ``val`` and write the card as JSON; the baseline is the nearest image by ``imagenet`` features."""
     training = ~data.validation
-    unit = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
+    unit = (imagenet / np.linalg.norm(imagenet, axis=1, keepdims=True)).astype(np.float32)
     nearest = scores.nearest_neighbour_scores(unit[training], data.labels[training], unit[data.validation])
     card = ModelCard(
         name="starter",
@@ -99,8 +99,7 @@ def write_card(
         labels=LABELS,
         trained=LABELS,
         licence="Apache-2.0",
-        source="EfficientNet-Lite2, ImageNet weights (Apache-2.0); "
-        "normalisation, heads and embedding by radrag train starter",
+        source="EfficientNet-Lite2, ImageNet weights (Apache-2.0); heads and embedding by radrag.training.starter",
         sha256=sha256,
         size_bytes=size_bytes,
         data="NIH ChestX-ray14 (U.S. National Institutes of Health Clinical Center), a sample of frontal images",

@@ -27,7 +27,7 @@ def written(tmp_path_factory):
     return write_card(
         tmp_path_factory.mktemp("card") / "starter.json",
         data,
-        features=random.random((count, 8)),
+        imagenet=random.random((count, 8)),
         probabilities=random.random((count, len(LABELS))),
         thresholds=dict.fromkeys(LABELS, 0.5),
         sha256=StarterEncoder.card_of().sha256,
