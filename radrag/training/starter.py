@@ -1,8 +1,8 @@
 """Makes the starter's weights and card from ImageNet weights and labelled radiographs, the same each time.
 
-``radrag train starter`` runs it. Heads are fitted on the ``train`` rows (hard labels, blended with another network's probabilities where those are
-given); calibration and thresholds come from predictions out of fold (patients
-never in two folds); the ``val`` rows are looked at once, for the numbers in the card.
+``radrag train starter`` runs it. Heads are fitted on the ``train`` rows (hard labels, blended with another network's
+probabilities where those are given); calibration and thresholds come from predictions out of fold (patients never in
+two folds); the ``val`` rows are looked at once, for the numbers in the card.
 """
 
 from __future__ import annotations
