@@ -23,8 +23,8 @@ class Selection:
     Both take the first of what hits are selected from, before some are kept for each finding.
 
     Attributes:
-        mean, deviation: of the number.
-        fired: share of queries for which it takes fewer than there are.
+        mean, deviation: of the number; None without queries.
+        fired: share of queries for which it takes fewer than there are; None without queries.
         counts: number of hits → queries.
         precision, fixed: mean share of relevant cases, by the selector and by the fixed number (for a mean between two
             whole numbers, of both by their share); queries with a known truth.
@@ -33,9 +33,9 @@ class Selection:
 
     name: str
     queries: int
-    mean: float
-    deviation: float
-    fired: float
+    mean: float | None
+    deviation: float | None
+    fired: float | None
     counts: Mapping[int, int]
     precision: Estimate
     fixed: Estimate
@@ -76,7 +76,7 @@ def selection(
     counts = searched.counts[name][kept]
     if not len(kept):
         nothing = PatientBootstrap([]).mean([])
-        return Selection(name, 0, 0.0, 0.0, 0.0, {}, nothing, nothing, nothing)
+        return Selection(name, 0, None, None, None, {}, nothing, nothing, nothing)
     right = _relevant(queries, searched, relevance, kept)
     mean = float(counts.mean())
     low, share = int(mean), mean - int(mean)

@@ -97,6 +97,12 @@ def test_of_one_patient_there_is_no_interval(workspace):
     assert "nan" not in " ".join((shown.summary, *shown.flags))
 
 
+def test_where_every_image_is_refused_no_number_of_hits_is_said(workspace):
+    _, result = audited(workspace, [query(n, "Pneumonia", search=None, failure="not_found") for n in range(3)])
+    assert [(one.queries, one.mean, one.fired) for one in result.selection] == [(0, None, None)] * 2
+    json.dumps(section(result).as_dict() | result.as_dict(), allow_nan=False)
+
+
 def _without(search, cases):
     from dataclasses import replace
 
