@@ -106,7 +106,11 @@ class Outcome:
 
 
 def simulate(studies: int, machines: int, cluster: Cluster, seed: int) -> Outcome:
-    """Draft an archive once, with chance from a seed."""
+    """Draft an archive once, with chance from a seed.
+
+    Raises:
+        ValueError: the machines get nowhere, since they are lost before they have drafted much.
+    """
     rng = np.random.default_rng([seed, machines])
     slow = rng.random(machines) < cluster.slow_share
     rates = cluster.rate * rng.normal(1, 0.03, machines).clip(0.8, 1.2) * np.where(slow, cluster.slow_by, 1.0)
@@ -137,6 +141,8 @@ def simulate(studies: int, machines: int, cluster: Cluster, seed: int) -> Outcom
         held_by = min(able, key=lambda name: able[name])
         limits[held_by if now > cluster.starting else "start"] += step
         done += able[held_by]
+    if done < studies:
+        raise ValueError(f"After {now / 3600:,.0f} hours only {done:,.0f} studies are drafted.")
     slowest = 1 / (rates.min() / cluster.cores)
     tail = slowest * cluster.held + (cluster.lease if lost and rng.random() < lost * cluster.lease / now else 0.0)
     total = now + tail

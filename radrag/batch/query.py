@@ -91,6 +91,7 @@ def chosen(jobs: Iterable[KnownJob], query: Query, versions: str) -> dict[str, l
     A study is known by its files' content, so that copies and submissions for other parts are one.
 
     Args:
+        jobs: by id.
         versions: of the present parts, from :func:`radrag.batch.versions.versions_of`.
     """
     studies: dict[str, _Study] = {}
@@ -99,6 +100,7 @@ def chosen(jobs: Iterable[KnownJob], query: Query, versions: str) -> dict[str, l
         if not digests:
             continue
         study = studies.setdefault(sha256([digests, job.source["indication"]]), _new(job.created_at, job.source))
+        study.files = [file[0] for file in job.source["files"]]  # where it was last: jobs come in their order
         study.first = min(study.first, job.created_at)
         study.asked |= job.asked
         study.done |= job.state is JobState.DONE

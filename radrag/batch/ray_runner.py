@@ -178,7 +178,11 @@ class RayCrew:
         errors = self._ray.exceptions
         try:
             answer = self._ray.get(member.answer)
-        except errors.ActorUnavailableError:  # its machine may be back soon; if not, Ray will say that it died
+        except errors.ActorUnavailableError as error:  # its machine may be back soon; if not, Ray will say that it died
+            if not member.name:  # nobody knows whether it was told to begin
+                self._ray.kill(member.actor)
+                self._bury(member, type(error).__name__)
+                return
             time.sleep(UNREACHED_SECONDS)
             answer = ([], False)
         except errors.RayError as error:

@@ -24,6 +24,7 @@ TOGETHER = 8  # files that are on their way at the same time, since each waits f
 WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 """Stores in which an object is there once all of it is: nothing is gained by another name first, which is a copy."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_SIGNED = re.compile(r"[?&](?:x-(?:amz|goog)-(?:signature|credential)|sig|signature|token|access_token)=", re.I)
 _CHANGED = ("ETag", "etag", "md5Hash", "generation", "LastModified", "last_modified", "mtime", "created")
 
 
@@ -71,7 +72,7 @@ def files_in(url: str) -> list[RemoteFile]:
     Raises:
         StorageError: the store does not answer.
         MissingDependency: the package for this kind of store is not installed.
-        UsageError: the address holds a password, or names no known kind of store.
+        UsageError: the address holds a password or a signature, or names no known kind of store.
     """
     store, path = _opened(url)
     with _reaching(url):
@@ -142,9 +143,9 @@ def _kind(url: str) -> str:
 
 
 def _opened(url: str) -> tuple[Any, str]:
-    if urlsplit(url).password is not None:
+    if urlsplit(url).password is not None or _SIGNED.search(url):
         raise UsageError(
-            f"An address of kind {_kind(url)} holds a password, which would be kept with its studies.",
+            f"An address of kind {_kind(url)} holds a password or a signature, which would be kept with its studies.",
             hint="Give it as that store's own settings have it: environment, profile or role.",
         )
     fsspec = require("fsspec", extra="cluster")

@@ -46,6 +46,11 @@ class TestChoosing:
         assert names(jobs) == ["/a.dcm", "/b.dcm"]
         assert names(jobs, unsigned=True) == ["/b.dcm"]
 
+    def test_a_study_lies_where_it_was_submitted_from_last(self):
+        moved = job(2, versions="v2")
+        moved.source["files"][0][0] = "/new/a.dcm"
+        assert names([job(1, versions="v0"), moved]) == ["/new/a.dcm"]
+
     def test_each_study_keeps_its_indication(self):
         assert list(chosen([job(1, "c", versions="v0")], Query(), "v1")) == ["Cough."]
 

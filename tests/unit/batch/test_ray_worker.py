@@ -80,6 +80,34 @@ def test_the_address_of_a_cluster_that_has_ended_is_passed_over(tmp_path, monkey
     assert running() == "local"
 
 
+def test_a_worker_that_is_not_reached_before_it_began_is_replaced(tmp_path, monkeypatch):
+    class Away(Exception):
+        pass
+
+    class Actor:
+        """Answers nothing; what is asked is its own answer."""
+
+        def __init__(self):
+            self.begin = self.listen = SimpleNamespace(remote=lambda *_: self)
+
+    def get(_):
+        raise Away
+
+    killed, heard = [], []
+    kind = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=Actor))
+    ray = {"remote": lambda _: kind, "get": get, "kill": killed.append}
+    errors = SimpleNamespace(ActorUnavailableError=Away, RayError=Away)
+    monkeypatch.setattr(RayCrew, "_ray", SimpleNamespace(exceptions=errors, **ray))
+    crew = RayCrew(load_settings(workspace=tmp_path), None, RayOptions("local"), workers=1, tell=heard.append)
+    crew._add()
+    (first,) = crew._members
+    crew._hear(first)
+    assert killed == [first.actor]
+    assert [event.kind for event in heard] == ["crashed"]
+    (second,) = crew._members
+    assert second.actor is not first.actor
+
+
 def test_one_machines_database_is_refused_for_several(tmp_path, monkeypatch):
     left = []
     nodes = [{"Alive": True}, {"Alive": False}, {"Alive": True}]

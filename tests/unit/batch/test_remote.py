@@ -136,9 +136,10 @@ class TestErrors:
         assert caught.value.__cause__ is None
         assert "archive" not in reason(caught.value)
 
-    def test_a_password_in_an_address_is_refused_and_not_repeated(self):
+    @pytest.mark.parametrize("address", ["s3://key:geheim@bucket/x", "https://store/x.dcm?a=1&X-Amz-Signature=geheim"])
+    def test_a_secret_in_an_address_is_refused_and_not_repeated(self, address):
         with pytest.raises(UsageError) as caught:
-            files_in("s3://key:geheim@bucket/x")
+            files_in(address)
         assert "geheim" not in str(caught.value)
 
     def test_unknown_kinds_and_missing_packages_are_told_apart(self, monkeypatch):

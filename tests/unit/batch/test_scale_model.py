@@ -65,6 +65,11 @@ class TestMachines:
         assert troubled.lost_machines > 0
         assert troubled.again > 0
 
+    def test_machines_that_get_nowhere_are_told_and_no_hours(self, monkeypatch):
+        monkeypatch.setattr("scale_simulation.MOST_STEPS", 50)
+        with pytest.raises(ValueError, match="only 0 studies"):
+            simulate(STUDIES, 2, replace(CALM, starting=36_000.0, machine_hours=0.01), seed=1)
+
     def test_the_seed_decides(self):
         shaky = replace(CALM, machine_hours=2.0, starting=300.0)
         assert simulate(STUDIES, 8, shaky, seed=1) == simulate(STUDIES, 8, shaky, seed=1)
