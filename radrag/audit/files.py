@@ -11,18 +11,21 @@ from radrag.audit.document import SAVED, Document
 from radrag.audit.html import document_html
 from radrag.audit.sections import Cell, Table
 from radrag.disk import replacing
+from radrag.errors import UsageError
 
 
 def write_document(folder: Path, document: Document) -> list[str]:
     """Write an audit into a folder; return the files' names, sorted.
 
-    ``report.html``, ``report.json``, and ``tables/SECTION.TABLE.csv`` and ``.parquet`` of every table.
+    ``report.html``, ``report.json``, and ``tables/SECTION.TABLE.csv`` and ``.parquet`` of every table. Tables of the
+    report that was there before, and that this one lacks, are removed: nobody shall take them for this one's.
 
     Raises:
         OSError: the folder cannot be written.
     """
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
+    before = _tables_before(folder)
     _write(folder / "report.json", document.as_json())
     _write(folder / "report.html", document_html(document))
     names = ["report.json", "report.html"]
@@ -33,7 +36,19 @@ def write_document(folder: Path, document: Document) -> list[str]:
             about = {"title": table.title, "note": table.note, "made": document.made.at, "radrag": document.made.radrag}
             _write_parquet(tables / f"{stem}.parquet", table, about)
             names += [f"tables/{stem}.csv", f"tables/{stem}.parquet"]
+    for stale in before - set(names):
+        (folder / stale).unlink(missing_ok=True)
     return sorted(names)
+
+
+def _tables_before(folder: Path) -> set[str]:
+    """Return the files of the tables of the report that a folder holds; none where it holds no report."""
+    try:
+        found = Document.read(folder / "report.json")
+    except UsageError:
+        return set()
+    stems = [Path(f"{section.name}.{table.name}").name for section in found.sections for table in section.tables]
+    return {f"tables/{stem}.{kind}" for stem in stems for kind in ("csv", "parquet")}
 
 
 def save_copy(workspace: Path, document: Document) -> None:

@@ -122,6 +122,14 @@ def test_tables_are_written_with_their_numbers_unrounded(tmp_path):
     assert held.to_pylist()[1] == {"name": "b", "n": None, "share": None}
 
 
+def test_tables_of_the_report_before_are_not_left_beside_those_of_this_one(tmp_path):
+    before = replace(document().sections[0], name="before")
+    write_document(tmp_path, Document(MADE, (before,)))
+    (tmp_path / "tables" / "mine.csv").write_text("x")
+    names = write_document(tmp_path, document())
+    assert {f"tables/{path.name}" for path in (tmp_path / "tables").iterdir()} == {*names[2:], "tables/mine.csv"}
+
+
 def test_the_json_follows_its_schema_and_is_read_back(tmp_path):
     write_document(tmp_path, document(plot(PlotKind.BAR)))
     schema = json.loads(files("radrag.audit").joinpath("report.schema.json").read_text())
