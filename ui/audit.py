@@ -34,10 +34,10 @@ def page() -> None:
     named = person.role is Role.AUDITOR and _asks_for_names(person)
     try:
         at, live, uncounted = _counted(state.settings().url, named)
-        saved = _saved()
     except RadragError as error:
         st.html(cards.notice("The audit cannot be made", str(error), kind="error"))
         return
+    saved, broken = _saved()
     sections = [*live, *(saved.sections if saved else ())]
     titles = [section.title for section in sections]
     with st.container(horizontal=True, vertical_alignment="bottom", key="audit-head"):
@@ -63,7 +63,9 @@ def page() -> None:
     _show(section, at if section.name in LIVE or saved is None else saved.made.at)
     for one in uncounted:
         st.html(cards.notice(f"{one.title} cannot be counted", one.why, kind="error"))
-    if saved is None:
+    if broken:
+        st.html(cards.notice("The saved report cannot be shown", broken, kind="error"))
+    elif saved is None:
         st.html(cards.notice("No report was saved yet", NONE_SAVED, kind="info"))
     for one in saved.missing if saved else ():
         st.html(cards.notice(f"{one.title} is not in the saved report", one.why, kind="info"))
@@ -106,14 +108,20 @@ def _counted(url: str, named: bool) -> tuple[str, tuple[Section, ...], tuple[Mis
     return utc_now(), (record, found), ()
 
 
-def _saved() -> Document | None:
-    """Return the last report that ``radrag audit report`` kept, without what is counted here; None for none."""
+def _saved() -> tuple[Document | None, str]:
+    """Return the last report that ``radrag audit report`` kept, without what is counted here; or why it is not shown.
+
+    None and no words where there is none.
+    """
     path = state.settings().workspace / SAVED
     if not path.exists():
-        return None
-    found = _read(str(path), path.stat().st_mtime_ns)
-    mine = [one for one in found.sections if one.name not in LIVE]
-    return replace(found, sections=tuple(mine), missing=tuple(one for one in found.missing if one.name not in LIVE))
+        return None, ""
+    try:
+        found = _read(str(path), path.stat().st_mtime_ns)
+    except RadragError as error:
+        return None, str(error)
+    mine = tuple(one for one in found.sections if one.name not in LIVE)
+    return replace(found, sections=mine, missing=tuple(one for one in found.missing if one.name not in LIVE)), ""
 
 
 @st.cache_data(max_entries=2, show_spinner=False)

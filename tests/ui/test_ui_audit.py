@@ -107,14 +107,15 @@ def test_the_saved_report_is_shown_with_its_date_flags_and_gaps(reviewed, logged
 
 
 @pytest.mark.parametrize("text", ["no report", json.dumps({"schema": "radrag.audit_report/0"})])
-def test_a_report_that_cannot_be_read_is_said(reviewed, logged_in, text):
+def test_a_report_that_cannot_be_read_is_said_and_hides_no_record(reviewed, logged_in, text):
     logged_in()
     save(reviewed)
     (reviewed / SAVED).write_text(text)
     app = shown()
     assert not app.exception
-    assert "The audit cannot be made" in words(app)
+    assert "The saved report cannot be shown" in words(app)
     assert "Make it again" in words(app)
+    assert "The record is as it was written." in words(app)
 
 
 def test_a_record_that_was_changed_shows_what_was(reviewed, logged_in):
