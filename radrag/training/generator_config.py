@@ -51,8 +51,8 @@ class GeneratorConfig(RunConfig):
         rank, alpha: of the low-rank updates (Hu et al. 2022).
         projector_rate: learning rate of the projector; it starts from nothing, the updates from a trained model.
         finding_weight: of the loss on sentences that state a finding. Without it the likeliest answer states what is
-            more likely than not, and most findings never are: the starter calls them from 0.16 on (the median of its
-            thresholds), which is odds of one to five.
+            more likely than not, and most findings never are: the starter calls them from 0.15 on (the median of its
+            thresholds), which is odds of one to five or six.
         longest: tokens of prompt and answer; longer examples are left out.
         validation: examples of validation patients.
         validate_every: steps.
