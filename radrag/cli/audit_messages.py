@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -42,12 +41,13 @@ def messages(
     Into a file, a message a line, or to a syslog server by UDP or TLS. It is remembered for each target how far it
     went; a message may come twice, never not at all by tls and file. See docs/audit_messages.md.
     """
+    from radrag.exchange.addresses import is_loopback
     from radrag.exchange.audit_messages import Source
     from radrag.exchange.audit_sending import parse_target, send_new
     from radrag.workspace import Workspace
 
     target = parse_target(where)
-    if target.kind == "udp" and not insecure and not _is_loopback(target.host):
+    if target.kind == "udp" and not insecure and not is_loopback(target.host):
         raise UsageError("udp is not encrypted.", hint="Use tls://, or say --insecure if the network is safe.")
     if (certificate is None) != (key is None):
         raise UsageError("--certificate and --key belong together.")
@@ -60,10 +60,3 @@ def messages(
     else:
         say(f"{count:,} message(s) sent; the last is of entry {last:,}.")
     return 0
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

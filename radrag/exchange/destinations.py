@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import ssl
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from radrag.errors import UsageError
+from radrag.exchange.addresses import is_loopback, is_place
 from radrag.exchange.peers import parse_title
 
 HINT = "See docs/exchange.md for the tables of destinations."
@@ -80,7 +80,7 @@ class _Socket(_Table):
     @field_validator("address")
     @classmethod
     def _has_a_port(cls, address: str) -> str:
-        if not _is_place(address) or not re.search(r":\d+$", address):
+        if not is_place(address) or not re.search(r":\d+$", address):
             raise ValueError("write host:port, such as pacs.hospital.example:104 or [fd00::7]:104")
         return address
 
@@ -125,7 +125,7 @@ class _Web(_Table):
     @classmethod
     def _is_an_address(cls, url: str) -> str:
         match = re.fullmatch(r"https?://([^\s?#@/]+)(/[^\s?#@]*)?", url)
-        if match is None or not _is_place(match[1]):
+        if match is None or not is_place(match[1]):
             raise ValueError("write http(s)://host:port/path, without user, query or fragment")
         return url
 
@@ -268,7 +268,7 @@ def _read_one(name: str, table: Mapping[str, Any], variables: Mapping[str, str])
             raise UsageError(f"{where}: user has no password.", hint=f"Set the variable {variable}.")
         if not made.user and not re.fullmatch("[!-~]*", secret_value):  # no header can carry it
             raise UsageError(f"{where}: {variable} holds blanks, line ends or other characters that no token has.")
-        if secret_value and not made.url.startswith("https:") and not _is_here(made.url):
+        if secret_value and not made.url.startswith("https:") and not is_loopback(urlsplit(made.url).hostname or ""):
             raise UsageError(f"{where}: {variable} would be sent unencrypted.", hint="Use https.")
         made._secret = secret_value
     return made
@@ -276,25 +276,6 @@ def _read_one(name: str, table: Mapping[str, Any], variables: Mapping[str, str])
 
 def _variable(what: str, name: str) -> str:
     return f"RADRAG_{what}_{name.replace('-', '_')}".upper()
-
-
-def _is_place(text: str) -> bool:
-    """Whether this is a host, with or without port: looking up anything else raises what no sender expects."""
-    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w-]{1,63}(?:\.[\w-]{1,63})*\.?)(?::(\d{1,5}))?", text, re.ASCII)
-    if match is None or (match[2] and not 0 < int(match[2]) <= 65535):
-        return False
-    try:
-        return not text.startswith("[") or bool(ipaddress.IPv6Address(match[1][1:-1]))
-    except ValueError:
-        return False
-
-
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def client_context(table: _Socket | _Web) -> ssl.SSLContext:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from radrag.errors import RadragError, UsageError
+from radrag.exchange.addresses import is_loopback, is_place
 
 
 class PullCode(StrEnum):
@@ -64,13 +64,15 @@ class Access:
         """Return the access with the credentials that RADRAG_DICOMWEB_TOKEN, _USER and _PASSWORD hold.
 
         Raises:
-            UsageError: both a token and a password, or half of a password.
+            UsageError: both a token and a password, half of a password, or a token that is none.
         """
         token, user, password = (environment.get(f"RADRAG_DICOMWEB_{name}", "") for name in _NAMES)
         if bool(user) != bool(password):
             raise UsageError("RADRAG_DICOMWEB_USER and RADRAG_DICOMWEB_PASSWORD belong together.")
         if token and user:
             raise UsageError("Give either RADRAG_DICOMWEB_TOKEN or a user and password, not both.")
+        if not re.fullmatch("[!-~]*", token):  # no header can carry it
+            raise UsageError("RADRAG_DICOMWEB_TOKEN holds blanks, line ends or other characters that no token has.")
         return cls(url, token, user, password, **how)  # type: ignore[arg-type]
 
     @property
@@ -96,10 +98,12 @@ class Access:
         if found.scheme not in ("http", "https") or not host or found.query or found.fragment:
             hint = "Such as https://pacs.example.org/dicom-web."
             raise UsageError("The server is not named by an http or https address.", hint=hint)
+        if not is_place(found.netloc.rpartition("@")[2]):
+            raise UsageError("The server's name is not one that can be looked up.")
         if found.username or found.password:
             hint = "Set RADRAG_DICOMWEB_USER and RADRAG_DICOMWEB_PASSWORD."
             raise UsageError("A password in the address would be seen by others.", hint=hint)
-        if found.scheme == "http" and not self.insecure and not _is_loopback(host):
+        if found.scheme == "http" and not self.insecure and not is_loopback(host):
             hint = "Use https, or say --insecure if the network between is safe."
             raise UsageError("Images would come unencrypted from another machine.", hint=hint)
         return self.url.rstrip("/")
@@ -168,12 +172,3 @@ class FoundImage:
     series: str
     instance: str
     sop_class: str
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

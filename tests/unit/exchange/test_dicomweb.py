@@ -42,6 +42,16 @@ def test_what_fails_in_passing_is_tried_again_after_the_pause_that_the_server_as
     assert client.pauses[0] == 7 and len(client.pauses) == 2 and len(server.asked) == 3
 
 
+def test_a_proxy_of_the_environment_sees_nothing(server, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    client = DicomWeb(Access(server.url), tries=1)
+    assert client.studies(ASKED) == [] and len(server.asked) == 1
+    client.close()
+
+
 def test_a_server_that_stays_busy_is_given_up_and_named(server, client):
     server.faults["studies"] = [503] * 9
     code, message = code_of(client.studies, ASKED)
@@ -140,6 +150,7 @@ def test_matches_without_end_are_given_up(server, client, monkeypatch):
         "https://jane:secret@pacs.example.org/",
         "https://pacs.example.org/?x=1",
         "http://127.0.0.1:99999/",
+        "https://pacs..example.org/",
         "http://127.0.0.1.example.org/",
     ],
 )
@@ -155,8 +166,11 @@ def test_plain_http_to_another_machine_is_a_choice():
     )
 
 
-@pytest.mark.parametrize("environment", [{"USER": "jane"}, {"TOKEN": "t", "USER": "jane", "PASSWORD": "p"}])
-def test_half_or_double_credentials_are_a_usage_error(environment):
+@pytest.mark.parametrize(
+    "environment",
+    [{"USER": "jane"}, {"TOKEN": "t", "USER": "jane", "PASSWORD": "p"}, {"TOKEN": "t\n"}, {"TOKEN": "\xe9"}],
+)
+def test_half_double_or_unsendable_credentials_are_a_usage_error(environment):
     named = {f"RADRAG_DICOMWEB_{name}": value for name, value in environment.items()}
     with pytest.raises(UsageError):
         Access.from_environment(named, "https://pacs.example.org")

@@ -1,7 +1,10 @@
 """Each way of sending: what the receiver gets, what is kept of its answer, and what a failure means for the message."""
 
+import errno
 import io
 import json
+import os
+import stat
 
 import pytest
 from export_support import outgoing
@@ -332,6 +335,22 @@ def test_a_folder_gets_whole_files_and_a_second_delivery_leaves_one(send, forms,
     send(folder, "text", attempts=2)
     (only,) = tmp_path.iterdir()
     assert (only.name, only.read_bytes()) == ("5d3c0f6e9a1b4c2d8e7f001122334455.v6.txt", forms["text"])
+
+
+def test_a_folder_knows_a_file_by_its_name_after_a_power_cut_and_a_share_that_cannot_does_not_matter(
+    send, tmp_path, monkeypatch
+):
+    synced, sync = [], os.fsync
+
+    def sync_but_no_folder(descriptor):
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        if synced[-1]:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", sync_but_no_folder)
+    assert send(a_destination(kind="folder", path=str(tmp_path)), "text")
+    assert synced == [False, True]
 
 
 def test_a_share_that_is_not_there_is_not_made(send, tmp_path):
