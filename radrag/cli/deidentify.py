@@ -51,15 +51,17 @@ def command(settings: Settings, /, **given: Any) -> int:
     errors: list[RadragError] = list(refused)
     options = _options(settings, given)
     done: list[Cleaned] = []
-    with progress("De-identifying", len(files)) as advance:
-        for path in files:
-            try:
-                done.append(deidentify_image(path, given["folder"], options))
-            except RadragError as error:
-                errors.append(error)
-            advance(1)
+    try:
+        with progress("De-identifying", len(files)) as advance:
+            for path in files:
+                try:
+                    done.append(deidentify_image(path, given["folder"], options))
+                except RadragError as error:
+                    errors.append(error)
+                advance(1)
+    finally:
+        _record(settings, done, options)  # whatever ended it: these are written
     reports = [_write_report(given["report"], given["folder"], done)] if given["report"] and done else []
-    _record(settings, done, options)
     for reason in errors:
         say(f"{click.style('Refused', fg='yellow')} {reason}")
     _show(done, reports, len(errors), as_json=given["as_json"])
@@ -88,7 +90,7 @@ def read_box(text: str) -> tuple[int, int, int, int]:
     Raises:
         UsageError: it is not of that form.
     """
-    match = re.fullmatch(r"\s*(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,5}),(\d{1,5}),([1-9]\d{0,4}),([1-9]\d{0,4})\s*", text)
     if match is None:
         raise UsageError(f"--blank {text}: write X,Y,W,H in pixels, such as 0,0,400,60.")
     left, top, width, height = map(int, match.groups())
@@ -97,6 +99,7 @@ def read_box(text: str) -> tuple[int, int, int, int]:
 
 def _write_report(path: Path, folder: Path, done: list[Cleaned]) -> tuple[Path, int]:
     from radrag.disk import replacing
+    from radrag.errors import ExportCode, ExportError
     from radrag.export.deidentified import deidentify_report
 
     studies = {one.study for one in done}
@@ -109,8 +112,11 @@ def _write_report(path: Path, folder: Path, done: list[Cleaned]) -> tuple[Path, 
     words = frozenset().union(*(one.words for one in done))
     text, left_out = deidentify_report(report, words)
     place = folder / studies.pop() / "report.txt"
-    with replacing(place) as part:
-        part.write_text(text, encoding="utf-8")
+    try:
+        with replacing(place) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(ExportCode.NOT_WRITABLE, f"{place} cannot be written: {error.strerror}.") from None
     return place, left_out
 
 

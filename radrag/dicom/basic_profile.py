@@ -91,8 +91,8 @@ def without_identity(
         if uid := text(dataset, keyword):
             setattr(new, keyword, pseudonyms.uid(uid))
     new.SOPClassUID = UID(text(dataset, "SOPClassUID"))
-    person = (text(dataset, "PatientID"), text(dataset, "IssuerOfPatientID"))
-    named = pseudonyms.patient(person[0] or text(dataset, "StudyInstanceUID"), person[1])
+    person = (text(dataset, "PatientID") or text(dataset, "StudyInstanceUID"), text(dataset, "IssuerOfPatientID"))
+    named = pseudonyms.patient(*person)
     new.PatientID, new.PatientName = named, f"Anonymous^{named.rpartition('-')[2]}"
     for keyword in CODED:
         _code(dataset, new, keyword)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,9 @@ def blanked(values: npt.NDArray[Any], boxes: Sequence[Box]) -> npt.NDArray[Any]:
 
 
 def border(shape: tuple[int, ...], percent: float) -> list[Box]:
-    """Return the four edges of an image, each as wide as a share of that side."""
+    """Return the four edges of an image, each as wide as a share of that side, rounded up."""
     rows, columns = shape[:2]
-    high, wide = round(rows * percent / 100), round(columns * percent / 100)
+    high, wide = math.ceil(rows * percent / 100), math.ceil(columns * percent / 100)
     edges = [
         (0, 0, columns, high),
         (0, rows - high, columns, rows),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ IMAGES = {  # PS3.4 B.5
 _PDF, _REPORTS = "1.2.840.10008.5.1.4.1.1.104.", "1.2.840.10008.5.1.4.1.1.88."
 _LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless}
 _NAMING = {"PN", "LO", "SH", "ST", "LT", "UT", "UC"}
-_WORD = re.compile(r"[^\W_]{3,}")
+_WORD = re.compile(r"[^\W_]{2,}")
 _NAMES = re.compile(r"(?:Name|Physician\w*|ID|IDs|Number|Address|Institution\w*|Operators\w*|Station\w*)$")
 
 
@@ -101,7 +101,8 @@ def deidentify_image(path: Path, folder: Path, options: Options) -> Cleaned:
 
     Raises:
         StudyRefused: no chest radiograph that can be read.
-        NotCleanable: not an image, or text is burned in and ``options`` neither clean nor keep it.
+        NotCleanable: not an image; or text is burned in and ``options`` neither clean nor keep it; or a box to blank
+            lies outside of the image.
         ExportError: the folder cannot be written.
     """
     with silence, refusing(path, RefusalCode.BAD_HEADER, "the header cannot be read"):
@@ -109,13 +110,14 @@ def deidentify_image(path: Path, folder: Path, options: Options) -> Cleaned:
         _require_image(header.dataset, path)
         check_header(header, str(path))
         whole = dcmread(path, stop_before_pixels=True, force=True)
-        _require_clean_pixels(whole, options)
-        _require_order(whole, header.transfer_syntax)
+        _require_clean_pixels(whole, path, options)
+        _require_order(whole, path, header.transfer_syntax)
         words = _naming_words(whole)
         new = without_identity(whole, options.pseudonyms, dates=options.dates, cleaned=options.cleans)
     with silence, refusing(path, RefusalCode.UNDECODABLE, "the pixels cannot be decoded"):
         _, stored = read_stored(path, header)
     values = _signed(stored) if stored.signed else stored.values
+    _require_within(options.blank, path, values.shape)
     boxes = [*options.blank, *border(values.shape, options.edges)]
     if options.detect is not None:
         boxes += find_text(values, options.detect)
@@ -126,9 +128,11 @@ def deidentify_image(path: Path, folder: Path, options: Options) -> Cleaned:
     place = folder / study / f"image-{hashlib.sha256(new.SOPInstanceUID.encode()).hexdigest()[:16]}.dcm"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as part:
+        with silence, replacing(place) as part:
             new.save_as(part, enforce_file_format=True)
     except OSError as error:
+        if error.errno is None:  # pydicom's, for a number that its type cannot hold; its text quotes the header
+            raise StudyRefused(RefusalCode.BAD_HEADER, str(path), "a number in the header does not fit.") from None
         raise ExportError(ExportCode.NOT_WRITABLE, f"{folder} cannot be written: {error.strerror}.") from None
     return Cleaned(place, study, len(boxes), words)
 
@@ -159,19 +163,26 @@ def _require_image(dataset: Dataset, path: Path) -> None:
     kind = "an encapsulated document" if sop_class.startswith(_PDF) else "no radiograph"
     kind = "a structured report" if sop_class.startswith(_REPORTS) else kind
     hint = "Leave it out; the words of a report can be given as text: --report."
-    raise NotCleanable(f"The file is {kind}: what it says cannot be cleaned with certainty.", hint=hint)
+    raise NotCleanable(f"{path}: this is {kind}: what it says cannot be cleaned with certainty.", hint=hint)
 
 
-def _require_clean_pixels(dataset: Dataset, options: Options) -> None:
+def _require_clean_pixels(dataset: Dataset, path: Path, options: Options) -> None:
     if text(dataset, "BurnedInAnnotation").upper() == "YES" and not (options.cleans or options.keep_burned_in):
         hint = "Give --clean-pixels, or --keep-burned-in if you have looked at it."
-        raise NotCleanable("The header says that text is burned into the pixels.", hint=hint)
+        raise NotCleanable(f"{path}: the header says that text is burned into the pixels.", hint=hint)
 
 
-def _require_order(dataset: Dataset, syntax: str) -> None:
+def _require_within(boxes: Sequence[Box], path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse an image that a box misses: it would be said to be clean."""
+    rows, columns = shape[:2]
+    if any(left >= columns or top >= rows for left, top, _, _ in boxes):
+        raise NotCleanable(f"{path}: a box to blank lies outside of the image, which is {columns} x {rows}.")
+
+
+def _require_order(dataset: Dataset, path: Path, syntax: str) -> None:
     if syntax == ExplicitVRBigEndian and any(keyword in dataset for keyword in TABLES):
         hint = "Convert it to Explicit VR Little Endian first."
-        raise NotCleanable("Lookup tables in the retired big-endian order are not copied.", hint=hint)
+        raise NotCleanable(f"{path}: lookup tables in the retired big-endian order are not copied.", hint=hint)
 
 
 def _signed(stored: Stored) -> npt.NDArray[Any]:
@@ -195,13 +206,19 @@ def _put_pixels(new: Dataset, stored: Stored, values: npt.NDArray[Any]) -> None:
 
 
 def _naming_words(dataset: Dataset) -> frozenset[str]:
-    """Return the words of a header's names, ids and addresses, also of those within sequences and private ones."""
-    found: set[str] = set()
+    """Return the words of a header's names, ids and addresses, also of those within sequences and private ones.
+
+    People may be called Li or Ward; of what names no person, short words and those of every report do not count.
+    """
+    people: set[str] = set()
+    others: set[str] = set()
     for element in _elements(dataset):
         private = element.tag.is_private
-        if element.VR == "PN" or (element.VR in _NAMING and (private or _NAMES.search(element.keyword))):
-            found.update(_words(str(element.value)))
-    return frozenset(found) - _COMMON
+        if element.VR == "PN":
+            people.update(_words(str(element.value)))
+        elif element.VR in _NAMING and (private or _NAMES.search(element.keyword)):
+            others.update(word for word in _words(str(element.value)) if len(word) > 2)
+    return frozenset(people | (others - _COMMON)) - _SMALL
 
 
 def _elements(dataset: Dataset) -> Iterator[Any]:
@@ -222,7 +239,10 @@ def _words(sentence: str) -> list[str]:
 
 
 _COMMON = frozenset(
-    "the and for left right chest lung lungs heart view lateral frontal normal film exam number ward radiology "  # noqa: SIM905
+    "left right chest lung lungs heart view lateral frontal normal film exam number ward radiology "  # noqa: SIM905
     "department hospital clinic center centre thorax medical systems".split()
 )
 """Words that stand in names of places and devices, and in every report."""
+
+_SMALL = frozenset("an and as at be by for in is it no of on or the to".split())  # noqa: SIM905
+"""Words of every sentence, which stand for names too: *No^Referring*."""

@@ -26,6 +26,7 @@ from radrag.dicom.read import load_image
 from radrag.errors import ExportError, RadragError, StudyRefused, UsageError
 from radrag.export.deidentified import NotCleanable, Options, deidentify_image, deidentify_report
 from radrag.settings import load_settings
+from radrag.workspace import Workspace
 
 PLAIN = Options(Pseudonyms("salt"))
 
@@ -209,6 +210,32 @@ def test_boxes_and_edges_hold_nothing_of_what_was_there(tmp_path, film):
     assert np.array_equal(new[60:-20, 70:-20], old[60:-20, 70:-20])
 
 
+def test_an_image_that_a_box_misses_is_not_said_to_be_clean(tmp_path, film):
+    changed(film, BurnedInAnnotation="YES")
+    with pytest.raises(NotCleanable, match=r"film\.dcm: a box"):
+        deidentify_image(film, tmp_path, Options(Pseudonyms("s"), blank=((10**4, 0, 10**4 + 50, 50),)))
+    new = deidentify_image(film, tmp_path, Options(Pseudonyms("s"), edges=0.01)).path
+    assert (dcmread(new).pixel_array[0] == dcmread(film).pixel_array.min()).all()
+
+
+def test_a_number_that_its_type_cannot_hold_is_blamed_on_the_file(tmp_path, film):
+    dataset = dcmread(film)
+    dataset.add(DataElement("PixelPaddingValue", "SS", -2000))  # with unsigned pixels
+    dataset.save_as(film)
+    with pytest.raises(StudyRefused, match="does not fit") as caught:
+        deidentify_image(film, tmp_path / "out", PLAIN)
+    assert "2000" not in str(caught.value) and not list(tmp_path.rglob("*.part"))
+
+
+def test_those_without_an_id_are_not_all_moved_by_the_same_days(tmp_path):
+    moved = set()
+    for number in range(3):
+        film = changed(write_film(tmp_path / f"{number}.dcm", number), PatientID="", StudyDate="20260105")
+        cleaned = deidentify_image(film, tmp_path / "out", Options(Pseudonyms("s"), dates=Dates.SHIFT))
+        moved.add(dcmread(cleaned.path).StudyDate)
+    assert len(moved) > 1
+
+
 def burn(path, *lines):
     """Write lines of text into a film's pixels, in white and in black; return their boxes."""
     dataset = dcmread(path)
@@ -252,6 +279,17 @@ def test_a_report_loses_the_sentences_that_name_somebody(tmp_path, planted):
         "FINDINGS: The lungs are clear. There is a small left effusion.\n\nIMPRESSION: Small left effusion.\n"
     )
     assert left_out >= 4 and "smith" not in repr(cleaned)
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("Li^Na", "Na was seen."), ("Ward^John", "Seen with Ward again.")])
+def test_names_that_are_short_or_words_too_are_names(tmp_path, film, name, sentence):
+    words = deidentify_image(changed(film, PatientName=name), tmp_path, PLAIN).words
+    assert deidentify_report(f"FINDINGS: No effusion. {sentence}", words) == ("FINDINGS: No effusion.\n", 1)
+
+
+def test_a_name_of_small_words_does_not_empty_the_report(tmp_path, film):
+    words = deidentify_image(changed(film, ReferringPhysicianName="No^Referring"), tmp_path, PLAIN).words
+    assert deidentify_report("FINDINGS: No effusion.", words) == ("FINDINGS: No effusion.\n", 0)
 
 
 def digital_x_ray(path):
@@ -335,10 +373,12 @@ def test_a_report_belongs_to_one_study(tmp_path, film):
     (tmp_path / "report.txt").write_text("FINDINGS: Clear.")
     with pytest.raises(UsageError):
         deidentify(tmp_path, film, other, "--report", tmp_path / "report.txt")
+    (entry,) = Workspace(load_settings(workspace=tmp_path / "workspace")).store.audit_entries()
+    assert (entry.what, entry.payload["images"]) == ("images.deidentified", 2)  # they are written all the same
 
 
 def test_a_box_is_read_or_refused():
     assert read_box("10,20,30,40") == (10, 20, 40, 60)
-    for text in ("10,20,30", "a,b,c,d", "-1,0,5,5", "1,2,3,4,5"):
+    for text in ("1,2,0,4", "10,20,30", "a,b,c,d", "-1,0,5,5", "1,2,3,4,5"):
         with pytest.raises(RadragError):
             read_box(text)
