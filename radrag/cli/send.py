@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,7 +31,7 @@ NEWEST = 200
 @click.command()
 @click.argument("drafts", metavar="[DRAFT]...", nargs=-1)
 @click.option("--to", "names", metavar="LIST", help="Destinations of radrag.toml, parted by commas.")
-@click.option("--format", "formats", metavar="LIST", help="Forms, parted by commas  [default: what each one takes]")
+@click.option("--format", "formats", metavar="LIST", help="Forms, parted by commas  [default: each destination's own]")
 @click.option("--preliminary", is_flag=True, help="Send what nobody signed too; it says so in every form.")
 @click.option("--pending", is_flag=True, help="Try once what waits in the outbox.")
 @click.option("--watch", is_flag=True, help="Keep delivering, until stopped.")
@@ -44,7 +45,7 @@ def command(settings: Settings, /, **given: Any) -> int:
     Destinations are tables of radrag.toml; see docs/exchange.md. A report is queued, then sent: what cannot be
     delivered now waits in the outbox for --pending or --watch, and what a destination refuses is parked with its
     reason. Each version of a report goes to a destination once in each form. Nothing leaves as final that no named
-    reader has signed. Exit code 1: something is not delivered.
+    reader has signed. Exit code 1 of --to and --pending: something is not delivered.
     """
     drafts: tuple[str, ...] = given["drafts"]
     asked = [name for name in ("names", "pending", "watch", "status", "retry") if given[name]]
@@ -157,7 +158,7 @@ def _in_order(*lists: Sequence[Message]) -> list[Message]:
 def _retry(workspace: Workspace, wanted: str, *, as_json: bool) -> int:
     ids = None
     if wanted != "all":
-        if not all(one.isdecimal() for one in _listed(wanted)):
+        if not all(re.fullmatch("[0-9]{1,9}", one) for one in _listed(wanted)):
             raise UsageError("--retry takes ids of messages, or all.", hint="radrag send --status lists them.")
         ids = [int(one) for one in _listed(wanted)]
     again = workspace.store.retry_messages(ids)

@@ -121,6 +121,7 @@ def test_messages_for_a_destination_that_is_gone_from_the_settings_are_named(sen
         ((DRAFT, "--pending"), "takes no drafts"),
         (("--status", "--preliminary"), "go with --to"),
         (("--retry", "x"), "ids of messages"),
+        (("--retry", "1" * 20), "ids of messages"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(send, arguments, named):
