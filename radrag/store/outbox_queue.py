@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
+
 from radrag.store import audit_log, outbox
-from radrag.store.drafts import open_one
 from radrag.store.engine import Database
 from radrag.store.job_values import later
 from radrag.store.outbox_values import Backlog, Message, MessageState, NewMessage, Trouble
+from radrag.store.tables import DraftRow
 from radrag.store.tables_outbox import MessageRow
 from radrag.store.values import AuditEvent
 
@@ -119,16 +121,13 @@ class Outbox:
         """Return messages in some states, oldest first; with a limit the newest of them.
 
         Args:
-            draft_id: only of this draft's reports.
+            draft_id: only of this draft's reports; none where there is no such draft.
             ids: only these.
-
-        Raises:
-            StoreError: there is no such draft.
         """
         with self._database.reading() as session:
             where = [MessageRow.state.in_(states)]
             if draft_id is not None:
-                where.append(MessageRow.draft_pk == open_one(session, draft_id).id)
+                where.append(MessageRow.draft_pk.in_(select(DraftRow.id).where(DraftRow.draft_id == draft_id)))
             if ids is not None:
                 where.append(MessageRow.id.in_(ids))
             return outbox.messages(session, *where, limit=limit)

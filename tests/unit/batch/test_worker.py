@@ -153,8 +153,10 @@ def test_told_to_stop_it_gives_back_what_waits_to_be_decoded(queue, monkeypatch)
 
     monkeypatch.setattr(stages, "load_study", load)
     made.run(stop)
-    assert sorted(event.kind for event in events) == ["drafted", *["given_back"] * 5]
-    assert states(queue) == {JobState.DONE: 1, JobState.WAITING: 5}
+    drafted = sum(event.kind == "drafted" for event in events)
+    assert drafted in (1, 2)  # the decoder may reach for a second one while it is being stopped
+    assert states(queue) == {JobState.DONE: drafted, JobState.WAITING: 6 - drafted}
+    assert [event.kind for event in events].count("given_back") == 6 - drafted
 
 
 def test_a_cancelled_study_is_dropped_on_its_way(queue):
