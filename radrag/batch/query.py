@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from radrag.batch.remote import is_url
+from radrag.batch.submission import prior_of
 from radrag.errors import UsageError
 from radrag.store.canonical import sha256
 from radrag.store.job_values import JobState, KnownJob
@@ -45,11 +46,19 @@ class Query:
     unsigned: bool = False
 
 
+class Asked(NamedTuple):
+    """What is said of studies beside their files: the requester's words, and an earlier study's images."""
+
+    indication: str
+    prior: tuple[Path, ...] = ()
+
+
 @dataclass(slots=True)
 class _Study:
     first: str
     files: list[str]
     indication: str
+    prior: tuple[Path, ...] = ()
     asked: bool = False
     done: bool = False
     up_to_date: bool = False
@@ -85,10 +94,11 @@ def parse_query(text: str, now: datetime | None = None) -> Query:
     return Query(batch=given.get("batch", ""), drafted=drafted, unsigned="unsigned" in given, **times)
 
 
-def chosen(jobs: Iterable[KnownJob], query: Query, versions: str) -> dict[str, list[Path | str]]:
-    """Return indication → files of the studies that a query means, in order of their first arrival.
+def chosen(jobs: Iterable[KnownJob], query: Query, versions: str) -> dict[Asked, list[Path | str]]:
+    """Return what is said of studies → files of those that a query means, in order of their first arrival.
 
-    A study is known by its files' content, so that copies and submissions for other parts are one.
+    A study is known by its files' content, so that copies and submissions for other parts are one; it is compared with
+    the prior that was named for it last.
 
     Args:
         jobs: by id.
@@ -101,14 +111,16 @@ def chosen(jobs: Iterable[KnownJob], query: Query, versions: str) -> dict[str, l
             continue
         study = studies.setdefault(sha256([digests, job.source["indication"]]), _new(job.created_at, job.source))
         study.files = [file[0] for file in job.source["files"]]  # where it was last: jobs come in their order
+        study.prior = tuple(prior_of(job.source)) or study.prior
         study.first = min(study.first, job.created_at)
         study.asked |= job.asked
         study.done |= job.state is JobState.DONE
         study.up_to_date |= job.state is JobState.DONE and job.versions == versions
         study.signed |= job.signed
-    found: dict[str, list[Path | str]] = {}
+    found: dict[Asked, list[Path | str]] = {}
     for study in sorted((one for one in studies.values() if _means(query, one)), key=lambda one: one.first):
-        found.setdefault(study.indication, []).extend(name if is_url(name) else Path(name) for name in study.files)
+        named = (name if is_url(name) else Path(name) for name in study.files)
+        found.setdefault(Asked(study.indication, study.prior), []).extend(named)
     return found
 
 

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radrag.batch.query import Query, chosen
+from radrag.batch.query import Asked, Query, chosen
 from radrag.batch.remote import is_url
 from radrag.batch.remote_submission import headers_of, remote_jobs
 from radrag.batch.submission import MANIFESTS, jobs_of, known_files, read_manifest
@@ -81,22 +81,24 @@ class Queue:
         if not batch.strip():
             raise UsageError("A batch needs a name.")
         refused = studies = 0
-        groups: dict[str, list[Path | str]] = {}
+        groups: dict[Asked, list[Path | str]] = {}
         for path in paths:
             manifest = isinstance(path, Path) and path.is_file() and path.suffix.lower() in MANIFESTS
             for about, named in (read_manifest(Path(path)) if manifest else {"": [path]}).items():
-                groups.setdefault(about or indication, []).extend(named)
+                groups.setdefault(Asked(about or indication, tuple(prior)), []).extend(named)
         versions = self.versions
         if query is not None:
-            for about, named in chosen(self.store.known_jobs(query.batch), query, versions).items():
-                groups.setdefault(about or indication, []).extend(named)
+            for said, named in chosen(self.store.known_jobs(query.batch), query, versions).items():
+                groups.setdefault(Asked(said.indication or indication, said.prior), []).extend(named)
         dropped = self.store.cancel_batch(batch, now=self.store.now(), but=versions)
 
         def counted() -> Iterator[NewJob]:
             nonlocal refused, studies
             found = chain.from_iterable(
-                self._jobs_of(group, prior, batch=batch, versions=versions, indication=about, progress=progress)
-                for about, group in groups.items()
+                self._jobs_of(
+                    group, said.prior, batch=batch, versions=versions, indication=said.indication, progress=progress
+                )
+                for said, group in groups.items()
             )
             for job in islice(found, limit):
                 refused, studies = refused + bool(job.refused), studies + (not job.refused)

@@ -1,12 +1,13 @@
 """A query means the studies that a person would: those that came then, and have no draft by what drafts now."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from batch_support import Drafts, queue_of, worker_of, write_film, write_films
 from click.testing import CliRunner
 
-from radrag.batch.query import Drafted, Query, chosen, parse_query
+from radrag.batch.query import Asked, Drafted, Query, chosen, parse_query
 from radrag.cli.batch import command, name_of
 from radrag.errors import UsageError
 from radrag.settings import load_settings
@@ -52,7 +53,14 @@ class TestChoosing:
         assert names([job(1, versions="v0"), moved]) == ["/new/a.dcm"]
 
     def test_each_study_keeps_its_indication(self):
-        assert list(chosen([job(1, "c", versions="v0")], Query(), "v1")) == ["Cough."]
+        assert list(chosen([job(1, "c", versions="v0")], Query(), "v1")) == [Asked("Cough.")]
+
+    def test_a_study_that_was_compared_with_a_prior_is_compared_with_it_again(self):
+        compared = job(2, versions="v0")
+        compared.source["prior"] = [["/prior.dcm", 1, 1, "p"]]
+        assert list(chosen([job(1, versions="v0"), compared, job(3, versions="v00")], Query(), "v1")) == [
+            Asked("", (Path("/prior.dcm"),))
+        ]
 
 
 class TestParsing:
