@@ -176,7 +176,7 @@ def _picture(plot: Plot, section: str) -> str:
     from radrag.audit.plots import plot_image
 
     title = f"<figcaption>{escape(plot.title)}</figcaption>"
-    if all(value is None for series in plot.series for value in series.y):
+    if plot.empty:
         return f'<figure class="rr-plot">{title}<p class="rr-quiet">There is nothing to draw.</p></figure>'
     try:
         svg = plot_image(plot, f"{section}-{plot.name}", dark=st.context.theme.type != "light")

@@ -112,8 +112,7 @@ def plot_html(plot: Plot, name: str) -> str:
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    drawn = any(value is not None for series in plot.series for value in series.y)
-    inner = plot_svg(plot, name) if drawn else '<p class="note">There is nothing to draw.</p>'
+    inner = '<p class="note">There is nothing to draw.</p>' if plot.empty else plot_svg(plot, name)
     return f"<figure><figcaption>{escape(plot.title)}</figcaption>{inner}</figure>"
 
 

@@ -112,6 +112,12 @@ class Plot:
         if self.kind not in set(PlotKind):
             raise UsageError(f"A plot is one of {', '.join(PlotKind)}, not {self.kind!r} ({self.name}).")
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to draw: no number, or a histogram that counts nothing."""
+        values = [value for series in self.series for value in series.y if value is not None]
+        return not (any(values) if self.kind == PlotKind.HISTOGRAM else values)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {

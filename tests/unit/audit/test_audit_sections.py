@@ -55,3 +55,18 @@ def test_a_plot_of_an_unknown_kind_is_refused():
 def test_what_is_no_section_is_refused(values):
     with pytest.raises(UsageError, match="schema|incomplete"):
         Section.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "empty"),
+    [
+        (PlotKind.HISTOGRAM, (0, 0), True),
+        (PlotKind.HISTOGRAM, (0, 1), False),
+        (PlotKind.BAR, (0, 0), False),
+        (PlotKind.BAR, (None, None), True),
+        (PlotKind.LINE, (), True),
+    ],
+)
+def test_a_plot_without_a_number_or_a_histogram_of_nothing_has_nothing_to_draw(kind, values, empty):
+    series = Series("n", tuple(range(len(values))), values)
+    assert Plot("p", "P", kind, "x", "y", (series,)).empty is empty
