@@ -41,7 +41,7 @@ def messages(
     Into a file, a message a line, or to a syslog server by UDP or TLS. It is remembered for each target how far it
     went; a message may come twice, never not at all by tls and file. See docs/audit_messages.md.
     """
-    from radrag.exchange.addresses import is_loopback
+    from radrag.addresses import is_loopback
     from radrag.exchange.audit_messages import Source
     from radrag.exchange.audit_sending import parse_target, send_new
     from radrag.workspace import Workspace

@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from radrag.addresses import is_loopback, is_place
 from radrag.errors import UsageError
-from radrag.exchange.addresses import is_loopback, is_place
 from radrag.exchange.peers import parse_title
 
 HINT = "See docs/exchange.md for the tables of destinations."

@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from radrag.addresses import is_loopback, is_place
 from radrag.errors import RadragError, UsageError
-from radrag.exchange.addresses import is_loopback, is_place
 
 
 class PullCode(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from radrag import __version__
+from radrag.addresses import is_loopback
 from radrag.errors import FetchCode, FetchError
 
 if TYPE_CHECKING:
@@ -162,13 +162,8 @@ def _pieces(response: httpx2.Response) -> Iterator[bytes]:
 
 
 def _require_safe(url: httpx2.URL) -> None:
-    if url.scheme == "https" or url.host == "localhost":
+    if url.scheme == "https" or is_loopback(url.host):
         return
-    try:
-        if ipaddress.ip_address(url.host).is_loopback:
-            return
-    except ValueError:
-        pass
     raise FetchError(
         FetchCode.BAD_ADDRESS, f"A password is not sent to {url.host} without encryption.", hint="Use an https address."
     )
