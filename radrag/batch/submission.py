@@ -116,15 +116,10 @@ def _prior_of(paths: Sequence[Path], *, salt: str) -> tuple[str, list[list[Any]]
     if len(studies) != 1 or not studies[0].study.patient_key:
         raise UsageError("A prior is one study of one patient.", hint="Name the images of one earlier study.")
     try:
-        files = [[str(path), *_facts(path)] for path in studies[0].paths]
+        files = [_file(path, {}) for path in studies[0].paths]
     except OSError as error:
         raise UsageError(f"An image of the prior cannot be read: {error.strerror}.") from None
     return studies[0].study.patient_key, files
-
-
-def _facts(path: Path) -> list[Any]:
-    digest, seen = _digest(path, {})
-    return [*seen, digest]
 
 
 def _job(
@@ -133,11 +128,10 @@ def _job(
     files: list[list[Any]] = []
     for path in study.paths:
         try:
-            digest, seen = _digest(path, known)
+            files.append(_file(path, known))
         except OSError as error:
             message = f"the file cannot be read: {error.strerror}."
             return refused_job(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(path), message))
-        files.append([str(path), *seen, digest])
     whose, prior = earlier
     same = bool(whose) and whose == study.study.patient_key
     return job_of(batch, versions, study.study.patient_key, study.study.indication, files, prior=prior if same else ())
@@ -172,11 +166,12 @@ def job_of(
     return NewJob(key, versions, source, uuid.uuid4().hex, replaces=replaced)
 
 
-def _digest(path: Path, known: Known) -> tuple[str, tuple[int, int]]:
+def _file(path: Path, known: Known) -> list[Any]:
+    """Return a file as a job keeps it: path, size, time of change, SHA-256."""
     facts = path.stat()
     seen = (facts.st_size, facts.st_mtime_ns)
     *before, digest = known.get(str(path), (0, 0, ""))
-    return (digest if tuple(before) == seen and digest else sha256_of(path)), seen
+    return [str(path), *seen, digest if tuple(before) == seen and digest else sha256_of(path)]
 
 
 def refused_job(batch: str, versions: str, refusal: StudyRefused) -> NewJob:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radrag.cli.audit_text import section_text
-from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, SPLIT
 from radrag.cli.output import JSON_OPTION, emit, say, silent
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -25,7 +25,7 @@ GIVEN = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--manifest", "path", type=GIVEN, help="CSV of images with label columns; see docs/retrieval_evaluation.md."
 )
-@click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@SPLIT
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME", help="This label of the images only; may be given again."
 )

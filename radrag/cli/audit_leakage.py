@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radrag.cli.options import SPLIT
 from radrag.cli.output import JSON_OPTION, emit, progress, say, say_refused, table
 from radrag.errors import StudyRefused, UsageError
 from radrag.settings import Settings
@@ -26,7 +27,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.option("--queries", "path", type=FILE, help="CSV of queries: image, text, patient; see retrieval_evaluation.md.")
 @click.option("--references", type=FILE, help="Reports by study, as radrag eval reports reads them, instead.")
-@click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@SPLIT
 @click.option("--collection", metavar="NAME", help="Whose patient numbers the queries have, such as mimic-cxr.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for leaks.csv and what stays.")
 @JSON_OPTION

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, SPLIT
 from radrag.cli.output import JSON_OPTION, progress, say
 from radrag.errors import RadragError, UsageError
 from radrag.settings import Settings
@@ -164,7 +164,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Inputs], Section]]] = {
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV of queries, for the sections on retrieval; see docs/retrieval_evaluation.md.",
 )
-@click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@SPLIT
 @click.option("--collection", metavar="NAME", default="", help="Whose patient numbers the queries have.")
 @click.option("--only", multiple=True, type=click.Choice(list(SECTIONS)), help="This section; may be given again.")
 @click.option("-k", "depth", type=click.IntRange(10, 1000), default=20, show_default=True, help="Results audited.")

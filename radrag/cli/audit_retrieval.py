@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radrag.cli.audit_text import section_text
-from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST, SPLIT
 from radrag.cli.output import JSON_OPTION, emit, progress, say
 from radrag.settings import Settings
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @MANIFEST
-@click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@SPLIT
 @ENCODER
 @ENCODER_WEIGHTS
 @click.option("-k", "depth", type=click.IntRange(10, 1000), default=20, show_default=True, help="Results audited.")

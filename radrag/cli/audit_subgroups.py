@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from radrag.cli.audit_text import section_text
-from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST, SPLIT
 from radrag.cli.output import JSON_OPTION, emit, progress, say
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -28,7 +28,7 @@ GIVEN = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 @click.command()
 @MANIFEST
-@click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@SPLIT
 @click.option(
     "--of",
     "kind",

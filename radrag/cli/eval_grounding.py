@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radrag.cli.options import ENCODER, ENCODER_WEIGHTS
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, SPLIT
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
 from radrag.errors import UsageError
 from radrag.settings import Settings
@@ -32,7 +32,7 @@ SCHEMA = "radrag.grounding-evaluation/1"
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV of images: image, patient, a column a label; see docs/retrieval_evaluation.md.",
 )
-@click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@SPLIT
 @click.option("--generator", "generators", multiple=True, metavar="NAME", help="May be given several times.")
 @ENCODER
 @ENCODER_WEIGHTS

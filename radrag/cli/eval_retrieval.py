@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST
+from radrag.cli.options import ENCODER, ENCODER_WEIGHTS, MANIFEST, SPLIT
 from radrag.cli.output import JSON_OPTION, emit, progress, say, say_refused, table
 from radrag.errors import MissingDependency, StudyRefused
 from radrag.settings import Settings
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @MANIFEST
-@click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
+@SPLIT
 @ENCODER
 @ENCODER_WEIGHTS
 @click.option("-k", "depth", type=click.IntRange(10, 1000), default=20, show_default=True, help="Results scored.")

@@ -17,3 +17,4 @@ MANIFEST = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV of queries: image or text, patient, a column a label; see docs/retrieval_evaluation.md.",
 )
+SPLIT = click.option("--split", default="", metavar="NAME", help="Rows of this split only, such as val.")
