@@ -1,4 +1,4 @@
-"""A certificate for this machine that vouches for itself."""
+"""A certificate that vouches for itself."""
 
 import shutil
 import ssl
@@ -7,13 +7,11 @@ import subprocess
 from support import missing
 
 
-def self_signed(folder):
-    """Write certificate and key into a folder; return their paths."""
+def self_signed(folder, name="IP:127.0.0.1"):
+    """Write certificate and key for a name into a folder; return their paths."""
     if shutil.which("openssl") is None:
         missing("openssl")
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    )
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName={name}"
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     names = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=30)

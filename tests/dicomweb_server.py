@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pydicom import dcmread
-from serving import serving
+from serving import handler_of, serving
 
 BOUNDARY = b"a boundary"
 _STUDY_TAGS = ("StudyInstanceUID", "PatientID", "IssuerOfPatientID", "AccessionNumber", "StudyDate", "StudyTime")
@@ -39,7 +39,7 @@ class DicomWebServer:
         self.cut: list[int] = []
         self.authorization = ""
         self.ignored: set[str] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self._answer))
         self._server.handle_error = lambda *_: None
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/dicom-web"
 
@@ -55,20 +55,6 @@ class DicomWebServer:
 
     def objects_sent(self) -> int:
         return sum("/series/" in path for path, _, _ in self.asked)
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                server._answer(self)
-
-        return Handler
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         parted = urlsplit(handler.path)

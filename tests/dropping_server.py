@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from serving import serving
+from serving import handler_of, serving
 
 
 @dataclass
@@ -75,7 +75,7 @@ class DroppingServer:
         self.password = ""
         self.agents = ""
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self._answer))
         self._server.handle_error = lambda *_: None  # clients that are killed break their connections
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -90,20 +90,6 @@ class DroppingServer:
     def running(self) -> Iterator[DroppingServer]:
         with serving(self._server):
             yield self
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                server._answer(self)
-
-        return Handler
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.lstrip("/")

@@ -1,4 +1,4 @@
-"""An Orthanc of this machine's own, with the DICOMweb plug-in."""
+"""An Orthanc of this machine's own, with or without the DICOMweb plug-in."""
 
 import json
 import os
@@ -26,27 +26,38 @@ class OrthancServer:
         self._rest = f"http://127.0.0.1:{port}"
         self.url = f"{self._rest}/dicom-web"
 
-    def rest(self, path, body=None):
-        """Ask its own interface; return what it answers."""
-        with urllib.request.urlopen(urllib.request.Request(self._rest + path, data=body), timeout=30) as answer:
-            return json.loads(answer.read())
+    def rest(self, path, body=None, method=None):
+        """Ask its own interface; return what it answers, None for nothing."""
+        request = urllib.request.Request(self._rest + path, data=body, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
 
 
 @contextmanager
 def orthanc_with_dicomweb(folder, **configured):
+    """Run it, with the plug-in, for as long as a with block lasts; see :func:`orthanc`."""
+    if not PLUGIN.exists():
+        missing("Orthanc's DICOMweb (Debian package orthanc-dicomweb)")
+    plugin = {"Plugins": [str(PLUGIN)], "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}}
+    with orthanc(folder, **plugin, **configured) as made:
+        yield made
+
+
+@contextmanager
+def orthanc(folder, **configured):
     """Run it for as long as a with block lasts.
 
     Args:
         configured: entries of its configuration.
     """
     program = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
-    if not os.access(program, os.X_OK) or not PLUGIN.exists():
-        missing("Orthanc with DICOMweb (Debian packages orthanc, orthanc-dicomweb)")
+    if not os.access(program, os.X_OK):
+        missing("Orthanc (Debian package orthanc)")
     port = free_port()
     configuration = {
         **{"Name": "test", "StorageDirectory": str(folder / "orthanc"), "IndexDirectory": str(folder / "orthanc")},
         **{"HttpPort": port, "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomServerEnabled": False},
-        **{"Plugins": [str(PLUGIN)], "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}},
+        **{"Plugins": []},
         **configured,
     }
     file = folder / "orthanc.json"

@@ -3,17 +3,14 @@
 import contextlib
 import http.server
 import json
-import shutil
 import socket
 import socketserver
 import ssl
-import subprocess
 import threading
 from email.message import Message as Mail
 
 from export_support import SALT, SENTENCES, draft, study
 from review_support import event
-from support import missing
 
 from radrag.exchange.destinations import read_destinations
 from radrag.review.decisions import apply, begin
@@ -75,17 +72,6 @@ def _act(store, one, review, kind, **payload):
     after = apply(review, done)
     store.add_review_event(one.draft_id, done, status=after.state.value)
     return after
-
-
-def certificate(folder):
-    """Make a certificate for this machine that vouches for itself, and its key; return both paths."""
-    if shutil.which("openssl") is None:
-        missing("openssl")
-    made = folder / "certificate.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(made[0]), "-keyout", str(made[1])]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=30)
-    return made
 
 
 def server_context(own, key):

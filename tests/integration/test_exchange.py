@@ -2,18 +2,16 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
 import pytest
 from batch_support import write_films
 from exchange_support import Running, dcmtk, free_port
+from orthanc_server import orthanc
 from small_workspaces import report, small_workspace
-from support import missing
 
 from radrag.settings import load_settings
 from radrag.store.job_values import JobState
@@ -28,72 +26,33 @@ sys.exit(command.main(args=sys.argv[2:], obj=load_settings(workspace=Path(sys.ar
 """
 
 
-class Orthanc:
-    """An Orthanc of this machine's own."""
-
-    def __init__(self, port):
-        self._url = f"http://127.0.0.1:{port}"
-
-    def __call__(self, path, body=None):
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self._url + path, data=data), timeout=30) as answer:
-            return json.loads(answer.read())
-
-    def wait(self, path, wanted, seconds=30):
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                found = self(path)
-                if wanted(found):
-                    return found
-            except OSError:
-                pass
-            assert time.monotonic() < end, f"Orthanc: {path}"
-            time.sleep(0.1)
-
-
 @pytest.fixture
-def orthanc(tmp_path):
-    """Start an Orthanc called ORTHANC; yield it with a function that says where radrag listens, and its DICOM port."""
-    program = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
-    if not os.access(program, os.X_OK):
-        missing("Orthanc (Debian package orthanc)")
-    http, dicom = free_port(), free_port()
-    configuration = {
-        **{"Name": "test", "StorageDirectory": str(tmp_path / "orthanc"), "IndexDirectory": str(tmp_path / "orthanc")},
-        **{"HttpPort": http, "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "Plugins": []},
+def pacs(tmp_path):
+    """Start an Orthanc called ORTHANC; yield it with its DICOM port."""
+    dicom = free_port()
+    configured = {
         **{"DicomPort": dicom, "DicomAet": "ORTHANC", "DicomCheckCalledAet": False, "DicomServerEnabled": True},
         **{"DicomModalitiesInDatabase": True, "StorageCommitmentReportsSize": 100, "ConcurrentJobs": 2},
     }
-    file = tmp_path / "orthanc.json"
-    file.write_text(json.dumps(configuration))
-    process = subprocess.Popen([program, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    made = Orthanc(http)
-    try:
-        made.wait("/system", lambda _: True)
+    with orthanc(tmp_path, **configured) as made:
         yield made, dicom
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
-def test_orthanc_sends_a_study_and_is_told_that_it_is_safe(tmp_path, orthanc):
-    pacs, dicom = orthanc
+def test_orthanc_sends_a_study_and_is_told_that_it_is_safe(tmp_path, pacs):
+    server, dicom = pacs
     films = write_films(tmp_path / "films", 2)
     for path in sorted(films.iterdir()):
-        pacs("/instances", path.read_bytes())
+        server.rest("/instances", path.read_bytes())
     with Running(tmp_path / "workspace", peers=(f"ORTHANC@127.0.0.1:{dicom}",)) as running:
         modality = {"AET": "RADRAG", "Host": "127.0.0.1", "Port": running.port, "AllowStorageCommitment": True}
-        request = urllib.request.Request(
-            f"{pacs._url}/modalities/radrag", data=json.dumps(modality).encode(), method="PUT"
-        )
-        urllib.request.urlopen(request, timeout=30).close()
-        assert pacs("/modalities/radrag/echo", {}) == {}
-        studies = pacs("/studies")
-        sent = pacs("/modalities/radrag/store", {"Resources": studies, "StorageCommitment": True, "Synchronous": True})
+        server.rest("/modalities/radrag", json.dumps(modality).encode(), method="PUT")
+        assert server.rest("/modalities/radrag/echo", b"{}") == {}
+        asked = {"Resources": server.rest("/studies"), "StorageCommitment": True, "Synchronous": True}
+        sent = server.rest("/modalities/radrag/store", json.dumps(asked).encode())
         assert (sent["InstancesCount"], sent["FailedInstancesCount"]) == (2, 0)
-        transaction = sent["StorageCommitmentTransactionUID"]
-        report = pacs.wait(f"/storage-commitment/{transaction}", lambda found: found["Status"] != "Pending")
+        commitment = f"/storage-commitment/{sent['StorageCommitmentTransactionUID']}"
+        running.until(lambda: server.rest(commitment)["Status"] != "Pending")
+        report = server.rest(commitment)
         assert report["Status"] == "Success" and len(report["Success"]) == 2
         assert len(running.inbox()) == 2
         running.until(lambda: sum(one.count for one in running.kinds("submitted")) == 2)

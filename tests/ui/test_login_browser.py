@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 import review_sample as sample
 from browsing import CHROMIUM, FLAGS
+from certificates import self_signed
 from logged_in import PASSWORD, add_reader, log_in
 from openid_provider import running_provider
 from support import missing
@@ -118,20 +119,8 @@ def test_the_form_works_without_scripts_and_a_log_out_is_for_all_tabs(workspace,
         assert page.url == f"{address}/review"
 
 
-def certificate(folder):
-    """Make a certificate for localhost; return it and its key."""
-    made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=folder, capture_output=True, check=False,
-    )  # fmt: skip
-    if made.returncode:
-        missing("openssl")
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_over_https_the_log_in_is_a_secure_cookie_and_the_socket_works(workspace, browser, tmp_path):
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path, "DNS:localhost")
     options = ["--host", "0.0.0.0", "--name", "localhost", "--tls-cert", str(cert), "--tls-key", str(key)]
     with served(workspace, *options) as address:
         assert re.fullmatch(r"https://localhost:\d+", address)

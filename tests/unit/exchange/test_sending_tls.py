@@ -1,8 +1,9 @@
 """Over TLS: a receiver that cannot be trusted gets nothing, and one that asks who we are is shown a certificate."""
 
 import pytest
+from certificates import self_signed
 from export_support import outgoing
-from outbox_support import Archive, HospitalSystem, WebReceiver, a_destination, a_message, certificate, server_context
+from outbox_support import Archive, HospitalSystem, WebReceiver, a_destination, a_message, server_context
 from outbox_support import transacted as taken
 
 from radrag.domain import ReportState
@@ -14,7 +15,7 @@ from radrag.store.outbox_values import Trouble
 
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory):
-    return certificate(tmp_path_factory.mktemp("tls"))
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def receiver_of(kind, context):

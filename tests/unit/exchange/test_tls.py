@@ -1,15 +1,13 @@
 """With a certificate nothing goes in plain; with authorities, nobody comes in without one of theirs."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 
 import pytest
 from batch_support import write_film
+from certificates import self_signed
 from exchange_support import Running, dcmtk, send
 from pydicom import dcmread
-from support import missing
 
 from radrag.errors import UsageError
 from radrag.exchange.listener import ListenOptions, tls_context
@@ -18,15 +16,7 @@ from radrag.exchange.listener import ListenOptions, tls_context
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory):
     """A certificate for this machine that vouches for itself, and its key."""
-    if shutil.which("openssl") is None:
-        missing("openssl")
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    )
-    names = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True, timeout=30)
-    return folder / "certificate.pem", folder / "key.pem"
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")

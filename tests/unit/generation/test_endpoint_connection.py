@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from certificates import self_signed
 from chat_server import MODEL, Answer, ChatServer, chunk, streamed
-from support import missing
 
 from radrag.errors import GenerationCode, GenerationError, UsageError
 from radrag.generation import connection, own_network
@@ -253,26 +251,10 @@ def test_several_threads_may_ask_at_once(server):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for models.example, its key and itself as the authority, in one PEM file."""
-    if shutil.which("openssl") is None:
-        missing("the program openssl")
     folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=models.example"),
-            *(
-                "-addext",
-                "subjectAltName=DNS:models.example",
-                "-keyout",
-                folder / "key.pem",
-                "-out",
-                folder / "own.pem",
-            ),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    own, key = self_signed(folder, "DNS:models.example")
     both = folder / "both.pem"
-    both.write_text((folder / "key.pem").read_text() + (folder / "own.pem").read_text())
+    both.write_text(key.read_text() + own.read_text())
     return both
 
 
