@@ -13,6 +13,7 @@ from radrag.batch.crew import Crew, Workers
 from radrag.batch.query import Query
 from radrag.batch.queue import PRIORITY, Queue
 from radrag.batch.results import ResultsFile
+from radrag.batch.spilled import Spilled
 from radrag.batch.values import Event, RayOptions, Submission, WorkerOptions
 from radrag.errors import RadragError, StoreError, UsageError
 from radrag.store.job_values import BatchStatus, JobState
@@ -203,11 +204,12 @@ class LocalRun:
             return
         from radrag.export.draft_json import draft_to_json
 
-        done = [job.draft_id for job in self._store.iter_jobs(self._plan.batch, [JobState.DONE])]
+        done = Spilled()
         try:
-            for draft_id in done:
-                if draft_id not in self._results:
-                    self._results.add(draft_id, draft_to_json(self._store.draft(draft_id)))
+            for job in self._store.iter_jobs(self._plan.batch, [JobState.DONE]):
+                done[job.draft_id] = True
+                if job.draft_id not in self._results:
+                    self._results.add(job.draft_id, draft_to_json(self._store.draft(job.draft_id)))
             self._results.arrange(done)
         except OSError as error:
             raise StoreError(

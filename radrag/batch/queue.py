@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,12 +94,7 @@ class Queue:
 
         def counted() -> Iterator[NewJob]:
             nonlocal refused, studies
-            found = chain.from_iterable(
-                self._jobs_of(
-                    group, said.prior, batch=batch, versions=versions, indication=said.indication, progress=progress
-                )
-                for said, group in groups.items()
-            )
+            found = self._jobs_of(groups, batch=batch, versions=versions, progress=progress)
             for job in islice(found, limit):
                 refused, studies = refused + bool(job.refused), studies + (not job.refused)
                 yield job
@@ -128,11 +123,16 @@ class Queue:
         """Return how far a batch is."""
         return self.store.batch_status(batch)
 
-    def _jobs_of(self, group: Sequence[Path | str], prior: Sequence[Path], **asked: Any) -> Iterator[NewJob]:
+    def _jobs_of(self, groups: Mapping[Asked, Sequence[Path | str]], **how: Any) -> Iterator[NewJob]:
         """Yield the jobs of files and of addresses; what the batch asked for before is not read again."""
-        how = {"salt": self._workspace.settings.salt(), **asked}
-        before = partial(self.store.iter_jobs, asked["batch"])
-        if paths := [Path(one) for one in group if not is_url(str(one))]:
-            yield from jobs_of(paths, prior=prior, known=known_files(before()), **how)
-        if urls := [str(one) for one in group if is_url(str(one))]:
-            yield from remote_jobs(urls, known=headers_of(before()), **how)
+        how["salt"] = self._workspace.settings.salt()
+        named = [one for group in groups.values() for one in group]
+        before = partial(self.store.iter_jobs, how["batch"])
+        known = known_files(before() if any(not is_url(str(one)) for one in named) else ())
+        headers = headers_of(before() if any(is_url(str(one)) for one in named) else ())
+        for said, group in groups.items():
+            about = {**how, "indication": said.indication}
+            if paths := [Path(one) for one in group if not is_url(str(one))]:
+                yield from jobs_of(paths, prior=said.prior, known=known, **about)
+            if urls := [str(one) for one in group if is_url(str(one))]:
+                yield from remote_jobs(urls, known=headers, **about)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from radrag.batch.remote import RemoteFile, StorageError, ahead, fetch, files_in
+from radrag.batch.spilled import Spilled
 from radrag.batch.submission import job_of, refused_job
 from radrag.dicom.read import find_studies
 from radrag.disk import sha256_of
@@ -31,19 +32,17 @@ class Header:
     patient_key: str
 
 
-@dataclass(slots=True)
-class _Group:
-    patient_key: str
-    files: list[Sequence[Any]] = field(default_factory=list)
+Known = Mapping[str, Sequence[Any]]
+"""Address → size, mark of change, and digest, study and patient of a :class:`Header`."""
 
 
-def headers_of(jobs: Iterable[Job]) -> dict[str, Header]:
-    """Return address → what was known of a file when it was submitted before."""
-    known = {}
+def headers_of(jobs: Iterable[Job]) -> Known:
+    """Return what was known of files when they were submitted before."""
+    known = Spilled()
     for job in jobs:
         if "study" in job.source:
-            for url, size, changed, digest in job.source["files"]:
-                known[url] = Header(RemoteFile(url, size, changed), digest, *job.source["study"])
+            for url, *facts in job.source["files"]:
+                known[url] = [*facts, *job.source["study"]]
     return known
 
 
@@ -54,7 +53,7 @@ def remote_jobs(
     versions: str,
     salt: str,
     indication: str = "",
-    known: Mapping[str, Header] | None = None,
+    known: Known | None = None,
     progress: Callable[[Path], None] | None = None,
 ) -> Iterator[NewJob]:
     """Yield a job a study, and one a refused file, of what lies at and below some addresses.
@@ -70,21 +69,22 @@ def remote_jobs(
 
     def look(found: tuple[RemoteFile, bool]) -> Header | StudyRefused | None:
         file, named = found
-        before = (known or {}).get(file.url)
-        if before is not None and before.file == file:
-            return before
+        size, changed, *before = (known or {}).get(file.url, (0, 0))
+        if before and (size, changed) == (file.size, file.changed):
+            return Header(file, *before)
         return _read(file, salt, named=named)
 
-    groups: dict[str, _Group] = {}
+    studies = Spilled()
     for seen in ahead(look, _listed(urls, progress)):
         if isinstance(seen, StudyRefused):
             yield refused_job(batch, versions, seen)
         elif seen is not None:
             file = [seen.file.url, seen.file.size, seen.file.changed, seen.digest]
-            groups.setdefault(seen.study, _Group(seen.patient_key)).files.append(file)
-    for study, group in groups.items():
-        job = job_of(batch, versions, group.patient_key, indication, group.files)
-        yield replace(job, source={**job.source, "study": [study, group.patient_key]})
+            _, files = studies.get(seen.study, (seen.patient_key, []))
+            studies[seen.study] = [seen.patient_key, [*files, file]]
+    for study, (patient_key, files) in studies.items():
+        job = job_of(batch, versions, patient_key, indication, files)
+        yield replace(job, source={**job.source, "study": [study, patient_key]})
 
 
 def _listed(urls: Sequence[str], progress: Callable[[Path], None] | None) -> Iterator[tuple[RemoteFile, bool]]:

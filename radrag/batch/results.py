@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from radrag.batch.spilled import Spilled
 from radrag.disk import replacing
 from radrag.errors import UsageError
 
@@ -33,7 +34,7 @@ class ResultsFile:
             self._file = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+b")
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.", hint="Choose another --out.") from None
-        self._places: dict[str, tuple[int, int]] = {}  # draft id → start and length of its line
+        self._places = Spilled()  # draft id → start and length of its line
         self._end = 0
         for line in self._file:
             if not line.endswith(b"\n"):
@@ -72,7 +73,7 @@ class ResultsFile:
         """Keep the lines of these drafts only, in this order."""
         with replacing(self.path) as part:
             with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as out:
-                places, self._places, end = self._places, {}, 0
+                places, self._places, end = self._places, Spilled(), 0
                 for draft_id in draft_ids:
                     start, length = places[draft_id]
                     self._file.seek(start)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from radrag.batch.remote import is_url
-from radrag.dicom.read import StudyFiles, find_studies
+from radrag.batch.spilled import Spilled
+from radrag.dicom.files import listed
+from radrag.dicom.read import find_studies, study_of
 from radrag.dicom.views import view_in_name
 from radrag.disk import sha256_of
 from radrag.errors import RefusalCode, StudyRefused, UsageError
@@ -17,7 +20,7 @@ from radrag.store.canonical import sha256
 from radrag.store.job_values import Job, NewJob
 
 MANIFESTS = (".txt", ".csv")
-Known = Mapping[str, tuple[int, int, str]]
+Known = Mapping[str, Sequence[Any]]
 """Path → size, time of change in nanoseconds, SHA-256, as they were when the file was submitted before."""
 
 
@@ -52,14 +55,18 @@ def _named(folder: Path, name: str) -> Path | str:
     return name if is_url(name) else folder / name
 
 
-def known_files(jobs: Iterable[Job]) -> dict[str, tuple[int, int, str]]:
+def known_files(jobs: Iterable[Job]) -> Known:
     """Return what is known of files that some jobs asked for before."""
-    files = (file for job in jobs for file in job.source["files"])
-    return {path: (size, changed, digest) for path, size, changed, digest in (file for file in files if len(file) == 4)}
+    known = Spilled()
+    for job in jobs:
+        for path, *facts in job.source["files"]:
+            if len(facts) == 3:
+                known[path] = facts
+    return known
 
 
 def jobs_of(
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     *,
     batch: str,
     versions: str,
@@ -69,7 +76,7 @@ def jobs_of(
     known: Known | None = None,
     progress: Callable[[Path], None] | None = None,
 ) -> Iterator[NewJob]:
-    """Yield a job a study, and one a refused file.
+    """Yield a job a refused file, and a job a study when all files were seen; memory does not grow with the files.
 
     Args:
         versions: from :func:`radrag.batch.versions.versions_of`.
@@ -78,14 +85,36 @@ def jobs_of(
         known: files whose content need not be read again while size and time of change are the same.
         progress: called with each file before it is looked at.
     """
-    studies, refusals = find_studies(
-        [path.absolute() for path in paths], salt=salt, indication=indication, progress=progress
-    )
-    for refusal in refusals:
-        yield refused_job(batch, versions, refusal)
-    earlier = _prior_of(prior, salt=salt) if prior else ("", [])
-    while studies:
-        yield _job(batch, versions, studies.pop(0), known or {}, earlier)
+    whose, earlier = _prior_of(prior, salt=salt) if prior else ("", [])
+    seen, studies = Spilled(), Spilled()
+    for one in listed(path.absolute() for path in paths):
+        if isinstance(one, StudyRefused):
+            yield refused_job(batch, versions, one)
+            continue
+        place = str(one.resolve())
+        if place in seen:  # named twice, or linked to
+            continue
+        seen[place] = True
+        if progress is not None:
+            progress(one)
+        try:
+            study = study_of(one, salt=salt)
+        except StudyRefused as refusal:
+            yield refused_job(batch, versions, refusal)
+            continue
+        # Files of one study UID but of different patients stay apart.
+        group = json.dumps([study.patient_key, study.study_instance_uid])
+        studies[group] = [*studies.get(group, ()), str(one)]
+    for group, names in studies.items():
+        patient, _ = json.loads(group)
+        try:
+            files = [_file(Path(name), known or {}) for name in names]
+        except OSError as error:
+            message = f"the file cannot be read: {error.strerror}."
+            yield refused_job(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(error.filename), message))
+            continue
+        compared = earlier if whose and whose == patient else ()
+        yield job_of(batch, versions, patient, indication, files, prior=compared)
 
 
 def paths_of(source: Mapping[str, Any]) -> list[Path]:
@@ -122,21 +151,6 @@ def _prior_of(paths: Sequence[Path], *, salt: str) -> tuple[str, list[list[Any]]
     return studies[0].study.patient_key, files
 
 
-def _job(
-    batch: str, versions: str, study: StudyFiles, known: Known, earlier: tuple[str, Sequence[Sequence[Any]]]
-) -> NewJob:
-    files: list[list[Any]] = []
-    for path in study.paths:
-        try:
-            files.append(_file(path, known))
-        except OSError as error:
-            message = f"the file cannot be read: {error.strerror}."
-            return refused_job(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(path), message))
-    whose, prior = earlier
-    same = bool(whose) and whose == study.study.patient_key
-    return job_of(batch, versions, study.study.patient_key, study.study.indication, files, prior=prior if same else ())
-
-
 def job_of(
     batch: str,
     versions: str,
@@ -169,9 +183,9 @@ def job_of(
 def _file(path: Path, known: Known) -> list[Any]:
     """Return a file as a job keeps it: path, size, time of change, SHA-256."""
     facts = path.stat()
-    seen = (facts.st_size, facts.st_mtime_ns)
+    seen = [facts.st_size, facts.st_mtime_ns]
     *before, digest = known.get(str(path), (0, 0, ""))
-    return [str(path), *seen, digest if tuple(before) == seen and digest else sha256_of(path)]
+    return [str(path), *seen, digest if before == seen and digest else sha256_of(path)]
 
 
 def refused_job(batch: str, versions: str, refusal: StudyRefused) -> NewJob:

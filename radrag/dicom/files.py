@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from radrag.dicom.header import looks_like_dicom
@@ -29,18 +29,29 @@ def expand(paths: Sequence[Path]) -> tuple[list[Path], list[StudyRefused]]:
     """
     files: dict[Path, None] = {}
     refused: list[StudyRefused] = []
+    for one in listed(paths):
+        if isinstance(one, StudyRefused):
+            refused.append(one)
+        else:
+            files[one] = None
+    return list({path.resolve(): path for path in reversed(files)}.values())[::-1], refused
+
+
+def listed(paths: Iterable[Path]) -> Iterator[Path | StudyRefused]:
+    """Yield what :func:`expand` returns as it is found; a file that is named twice, or linked to, comes twice."""
     for path in paths:
         if path.is_dir():
-            found = list(_walk(path))
-            if not found:
+            empty = True
+            for found in _walk(path):
+                empty = False
+                yield found
+            if empty:
                 message = "the folder holds no DICOM, PNG or JPEG file."
-                refused.append(StudyRefused(RefusalCode.EMPTY_FOLDER, str(path), message))
-            files.update(dict.fromkeys(found))
+                yield StudyRefused(RefusalCode.EMPTY_FOLDER, str(path), message)
         elif path.is_file():
-            files[path] = None
+            yield path
         else:
-            refused.append(StudyRefused(RefusalCode.NOT_FOUND, str(path), "there is no such file or folder."))
-    return list({path.resolve(): path for path in reversed(files)}.values())[::-1], refused
+            yield StudyRefused(RefusalCode.NOT_FOUND, str(path), "there is no such file or folder.")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -125,7 +125,7 @@ def find_studies(
         if progress is not None:
             progress(path)
         try:
-            study = _enter(path, salt).study
+            study = study_of(path, salt=salt)
         except StudyRefused as refusal:
             refused.append(refusal)
             continue
@@ -135,6 +135,15 @@ def find_studies(
         else:
             found[key] = StudyFiles(replace(study, indication=indication), (path,))
     return list(found.values()), refused
+
+
+def study_of(path: Path, *, salt: str) -> Study:
+    """Return what a file's header says of its study, without images.
+
+    Raises:
+        StudyRefused: it is not a chest radiograph that can be read.
+    """
+    return _enter(path, salt).study
 
 
 def load_study(files: StudyFiles, *, side: int | None = None) -> LoadedStudy:
