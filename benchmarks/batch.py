@@ -31,6 +31,8 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a 
 
 from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
 
+from radrag.batch.results import ResultsFile
+
 PARTS = ("encoder", "rates", "ray", "memory", "kills")
 
 
@@ -48,7 +50,7 @@ def prepared(folder: Path) -> Path:
 
 
 def full_size(folder: Path, count: int) -> Path:
-    """Write copies of the sample radiograph, each of a patient and study of its own."""
+    """Write altered copies of the sample radiograph, each of a patient and study of its own."""
     from pydicom import dcmread
     from pydicom.uid import generate_uid
 
@@ -56,12 +58,27 @@ def full_size(folder: Path, count: int) -> Path:
 
     folder.mkdir()
     dataset = dcmread(sample_radiograph())
+    film = dataset.pixel_array
     for number in range(count):
         dataset.PatientID = f"patient {number}"
         dataset.StudyInstanceUID, dataset.SOPInstanceUID = generate_uid(), generate_uid()
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.PixelData = _shadowed(film, number).tobytes()
         dataset.save_as(folder / f"{number:05d}.dcm")
     return folder
+
+
+def _shadowed(film: Any, seed: int) -> Any:
+    """Return a film with other shadows in it, so that other cases are found for each."""
+    import numpy as np
+
+    chance = np.random.default_rng(seed)
+    shadows = np.zeros(film.shape, np.float32)
+    for _ in range(6):
+        sides = [np.arange(size, dtype=np.float32) / size - chance.uniform() for size in film.shape]
+        down, across = (np.exp(-((side / chance.uniform(0.1, 0.3)) ** 2)) for side in sides)
+        shadows += chance.choice([-1, 1]) * 9000 * np.outer(down, across)
+    return np.clip(film + shadows, 0, film.max()).astype(film.dtype)
 
 
 def encoder(folder: Path) -> None:
@@ -251,24 +268,27 @@ def _rate(log: str) -> float:
 
 def memory(folder: Path, most: int) -> None:
     """Print the memory of submission, worker and results without models, at 1/20 of the studies and at all."""
-    films = write_films(folder / "small", most)
+    films = write_films(folder / "small" / "first", most // 20)
+    write_films(folder / "small" / "rest", most - most // 20, first=most // 20)
     before = 0.0
-    for count in (most // 20, most):
+    for count, named in ((most // 20, films), (most, films.parent)):
         queue = queue_of(folder / f"memory-{count}")
-        paths = sorted(films.iterdir())[:count]
-        queue.submit(paths, batch="b")
+        queue.submit([named], batch="b")
         submitted = _resident()
-        made, events = worker_of(queue, Drafts(), lines=False)
-        made._tell = lambda _: None
+        made, _ = worker_of(queue, Drafts(), lines=True)
+        results = ResultsFile(folder / f"{count}.jsonl")
+        made._tell = lambda event, results=results: event.line and results.add(event.draft_id, event.line)
         started = time.perf_counter()
         made.run(threading.Event())
-        now, seconds = _resident(), time.perf_counter() - started
-        assert queue.store.count_drafts() == count
-        del events
+        seconds = time.perf_counter() - started
+        results.arrange(job.draft_id for job in queue.store.iter_jobs("b"))
+        drafted = _resident()
+        queue.submit([named], batch="b")  # the same command again
+        now = _resident()
+        assert queue.store.count_drafts() == len(results) == count
         growth = f", {now / before - 1:+.1%} (target 5 %)" if before else ""
-        print(
-            f"{count:6,} studies: {submitted:6.0f} MB submitted, {now:6.0f} MB drafted{growth}; {count / seconds:.0f}/s"
-        )
+        told = f"{submitted:.1f} MB submitted, {drafted:.1f} MB drafted, {now:.1f} MB submitted again{growth}"
+        print(f"{count:6,} studies: {told}; {count / seconds:.0f}/s", flush=True)
         before = now
 
 

@@ -16,7 +16,7 @@ class Spilled(MutableMapping[str, Any]):
     """Text → JSON value, in the order in which the keys first came; lasts as long as this object.
 
     It lies in a file without a name, of this user alone, in SQLite's folder for temporary files (``SQLITE_TMPDIR``,
-    ``TMPDIR``, ``/var/tmp``, ``/tmp``); SQLite keeps 2 MB of it in memory. May be read from several threads.
+    ``TMPDIR``, ``/var/tmp``, ``/tmp``); SQLite keeps 200 KB of it in memory. May be read from several threads.
 
     Raises:
         StoreError: that folder has no room; from all that reads or writes.
@@ -27,6 +27,7 @@ class Spilled(MutableMapping[str, Any]):
             # An empty name: a database on disk that is gone when it is closed (https://sqlite.org/inmemorydb.html)
             self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = OFF")  # it need not outlive anything
+            self._database.execute("PRAGMA cache_size = -200")  # KB; with the default of 2,000 it is no faster
             self._database.execute("CREATE TABLE held (id INTEGER PRIMARY KEY, name TEXT UNIQUE, value TEXT)")
 
     def __getitem__(self, name: str) -> Any:

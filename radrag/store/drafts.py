@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -42,44 +43,68 @@ from radrag.store.tables import (
 from radrag.store.values import PRELIMINARY
 
 
-def save(session: Session, draft: Draft) -> str | None:
-    """Write a draft; return its checksum, or None when the same draft is there already.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft as it will be written: made before a transaction, since all writers of SQLite wait for one that is open.
+
+    Attributes:
+        sha256: checksum of the draft.
+        head: row of the table of drafts.
+        rows: table → rows of all that belongs to the draft, still without its key.
+    """
+
+    sha256: str
+    head: Mapping[str, Any]
+    rows: Mapping[Any, Rows]
+    transcripts: Mapping[str, str]
+
+
+def prepared(draft: Draft) -> Prepared:
+    """Return what is to be written of a draft.
 
     Raises:
-        StoreError: another draft has this id, or a value is not one a database or JSON can hold.
+        StoreError: a value is not one that a database or JSON can hold.
     """
     if draft.study.age is not None and math.isnan(draft.study.age):
         raise StoreError("The study's age is NaN.", hint="Give None for an unknown age.")
     provenance = json_value(draft.provenance, "provenance")
     digest = draft_sha256(draft)
-    present = session.scalar(select(DraftRow.content_sha256).where(DraftRow.draft_id == draft.draft_id))
-    if present == digest:
-        return None
+    study = draft.study
+    head = {
+        "draft_id": draft.draft_id,
+        "status": PRELIMINARY,
+        "created_at": utc(provenance.get("created_at")),
+        "study_instance_uid": study.study_instance_uid,
+        "accession": study.accession,
+        "patient_key": study.patient_key,
+        "sex": study.sex,
+        "age": study.age,
+        "studied_at": study.studied_at,
+        "indication": study.indication,
+        "content_sha256": digest,
+    }
+    return Prepared(digest, head, _contents(draft, provenance), draft.transcripts)
+
+
+def save(session: Session, new: Prepared) -> bool:
+    """Write a draft; return False when the same draft is there already.
+
+    Raises:
+        StoreError: another draft has this id.
+    """
+    draft_id = new.head["draft_id"]
+    present = session.scalar(select(DraftRow.content_sha256).where(DraftRow.draft_id == draft_id))
+    if present == new.sha256:
+        return False
     if present is not None:
         raise StoreError(
-            f"Draft {draft.draft_id!r} is stored already, with other content.",
+            f"Draft {draft_id!r} is stored already, with other content.",
             hint="A stored draft never changes: save the new one under a new id.",
         )
-    study = draft.study
-    key = session.scalars(
-        insert(DraftRow).returning(DraftRow.id),
-        {
-            "draft_id": draft.draft_id,
-            "status": PRELIMINARY,
-            "created_at": utc(provenance.get("created_at")),
-            "study_instance_uid": study.study_instance_uid,
-            "accession": study.accession,
-            "patient_key": study.patient_key,
-            "sex": study.sex,
-            "age": study.age,
-            "studied_at": study.studied_at,
-            "indication": study.indication,
-            "content_sha256": digest,
-        },
-    ).one()
-    _put_contents(session, {"draft_pk": key}, draft, provenance)
-    _put_transcripts(session, draft.transcripts)
-    return digest
+    key = session.scalars(insert(DraftRow).returning(DraftRow.id), new.head).one()
+    write(session, {table: [{"draft_pk": key, **row} for row in rows] for table, rows in new.rows.items()})
+    _put_transcripts(session, new.transcripts)
+    return True
 
 
 def _put_transcripts(session: Session, transcripts: Mapping[str, str]) -> None:
@@ -113,13 +138,13 @@ def drop_transcripts_showing(session: Session, corpus: str) -> None:
         session.execute(delete(TranscriptRow).where(TranscriptRow.sha256.in_(chunk)))
 
 
-def _put_contents(session: Session, owner: Mapping[str, int], draft: Draft, provenance: Any) -> None:
+def _contents(draft: Draft, provenance: Any) -> dict[Any, Rows]:
     links: Rows = []
     for place, sentence in enumerate(draft.sentences):
         links += [_link_row(link) | {"draft_sentence": place, "omission": None} for link in sentence.links]
     for place, omission in enumerate(draft.omissions):
         links += [_link_row(link) | {"draft_sentence": None, "omission": place} for link in omission.links]
-    tables: dict[Any, Rows] = {
+    return {
         DraftImageRow: [image_row(image, place) for place, image in enumerate(draft.study.images)],
         DraftSentenceRow: [
             {
@@ -169,7 +194,6 @@ def _put_contents(session: Session, owner: Mapping[str, int], draft: Draft, prov
         ],
         ProvenanceRow: [{"payload": provenance}],
     }
-    write(session, {table: [{**owner, **row} for row in rows] for table, rows in tables.items()})
 
 
 def _link_row(link: EvidenceLink) -> dict[str, Any]:

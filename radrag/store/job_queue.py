@@ -84,16 +84,16 @@ class Jobs:
         Raises:
             StoreError: as :meth:`radrag.store.repository.Store.save_draft`.
         """
+        new = drafts.prepared(draft)
+        payload = {"draft_id": draft.draft_id, "content_sha256": new.sha256}
+        event = AuditEvent("draft.saved", self.who, self.origin, draft.study.patient_key, payload)
         with self._database.writing() as session:
             if draft.transcripts:  # they are looked for before they are added
                 audit_log.lock(session)
             if jobs.held(session, claim) is None:
                 return False
             # Without them only the log's own row needs a turn, and all machines of a batch take turns there.
-            digest = drafts.save(session, draft)
-            payload = {"draft_id": draft.draft_id, "content_sha256": digest or ""}
-            event = AuditEvent("draft.saved", self.who, self.origin, draft.study.patient_key, payload)
-            if digest is not None:
+            if drafts.save(session, new):
                 audit_log.append(session, event)
             cleared = {"draft_id": draft.draft_id, "error_code": "", "error": ""}
             jobs.end(session, claim, JobState.DONE, now, **cleared)

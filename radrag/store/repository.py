@@ -70,12 +70,12 @@ class Store(Corpora, Jobs, Outbox, People):
         Raises:
             StoreError: another draft has this id, provenance is not JSON, or the age is NaN.
         """
+        new = drafts.prepared(draft)
         with self._database.writing() as session:
             audit_log.lock(session)  # before the look for the id: two savers of one id take turns
-            digest = drafts.save(session, draft)
-            if digest is None:
+            if not drafts.save(session, new):
                 return False
-            payload = {"draft_id": draft.draft_id, "content_sha256": digest}
+            payload = {"draft_id": draft.draft_id, "content_sha256": new.sha256}
             audit_log.append(session, self._event("draft.saved", payload, draft.study.patient_key))
         return True
 
