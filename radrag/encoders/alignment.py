@@ -1,0 +1,205 @@
+"""One space for images and reports: two small maps behind an image encoder and a text encoder, learned together."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from radrag.disk import replacing, sha256_of
+from radrag.encoders.base import FloatArray, unit_rows
+from radrag.errors import WeightsError
+from radrag.models.weights import find_weights, load_state
+
+if TYPE_CHECKING:
+    import torch
+
+    from radrag.models.card import ModelCard
+
+WEIGHTS, CARD = "align.safetensors", "align.json"
+TRAINING = "radrag train align --data FOLDER --out RUN"
+CERTAIN = 1e-4
+"""Probabilities are kept this far from 0 and 1, so that their log-odds stay within ±9.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentCard:
+    """What is known of an alignment, written by the run that made it.
+
+    Attributes:
+        image_encoder, text_encoder: names of the encoders that it stands behind, and the hashes of their cards.
+        labels: whose probabilities the image's side takes, in order.
+        appearance: leading components of the image encoder's vectors that it takes.
+        dimension: of the shared space.
+        n: images, texts and patients, by name.
+        metrics: what is measured → measure → value.
+    """
+
+    version: str
+    image_encoder: str
+    image_card_hash: str
+    text_encoder: str
+    text_card_hash: str
+    labels: tuple[str, ...]
+    appearance: int
+    dimension: int
+    sha256: str = ""
+    size_bytes: int = 0
+    licence: str = "Apache-2.0"
+    data: str = ""
+    n: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a card.
+
+        Raises:
+            WeightsError: it is not one.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            tuples = {name: tuple(values[name]) for name in ("labels", "limits")}
+            return cls(**{**values, **tuples})
+        except (ValueError, TypeError, KeyError) as error:
+            raise WeightsError(f"{path.name} is no card of an alignment.", hint=f"Train it: {TRAINING}") from error
+
+
+class Alignment:
+    """Maps what the two encoders say into one space, where cosines compare images with reports.
+
+    The image's side is linear over the standardised log-odds of its findings and the leading components of its vector;
+    the text's side has one hidden layer (ReLU) over the text's vector. Both end at unit length.
+
+    Args:
+        card: what it is.
+        state: float32 arrays by name, as :func:`radrag.training.align.run` writes them.
+
+    Raises:
+        WeightsError: an array is missing or of another shape.
+    """
+
+    def __init__(self, card: AlignmentCard, state: Mapping[str, FloatArray]) -> None:
+        self.card = card
+        self._state = dict(state)
+        inputs = len(card.labels) + card.appearance
+        hidden, width = self._shape("text.hidden.weight")
+        wanted = {
+            "image.mean": (len(card.labels),),
+            "image.scale": (len(card.labels),),
+            "image.weight": (card.dimension, inputs),
+            "image.bias": (card.dimension,),
+            "text.hidden.weight": (hidden, width),
+            "text.hidden.bias": (hidden,),
+            "text.weight": (card.dimension, hidden),
+            "text.bias": (card.dimension,),
+        }
+        if {name: value.shape for name, value in self._state.items()} != wanted:
+            raise WeightsError(
+                f"The alignment's weights are not those of {card.version}.", hint=f"Train it anew: {TRAINING}"
+            )
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        found = self._state.get(name)
+        return found.shape if found is not None and found.ndim == 2 else (0, 0)
+
+    def require(self, image_encoder: ModelCard, text_encoder: ModelCard) -> None:
+        """Refuse other encoders than those that it was learned behind.
+
+        Raises:
+            WeightsError: one of them is another.
+        """
+        for name, known, card in (
+            (self.card.image_encoder, self.card.image_card_hash, image_encoder),
+            (self.card.text_encoder, self.card.text_card_hash, text_encoder),
+        ):
+            if card.card_hash != known:
+                raise WeightsError(
+                    f"The alignment was learned behind {name} ({known[:12]}), not {card.name} {card.version}.",
+                    hint=f"Train it behind the one in use: {TRAINING}",
+                )
+
+    def image_vectors(self, vectors: FloatArray, probabilities: Sequence[Mapping[str, float]]) -> FloatArray:
+        """Return the images in the shared space.
+
+        Args:
+            vectors: float32 [n, d], the image encoder's.
+            probabilities: label → probability of each image; one that is missing or NaN (a lateral view's) counts as
+                what is usual in training.
+
+        Returns:
+            float32 [n, dimension], unit rows.
+        """
+        seen = image_inputs(vectors, probabilities, self.card.labels, self.card.appearance)
+        labels = len(self.card.labels)
+        odds = (seen[:, :labels] - self._state["image.mean"]) * self._state["image.scale"]
+        inputs = np.hstack([np.nan_to_num(odds, nan=0.0), seen[:, labels:]])
+        return unit_rows(inputs @ self._state["image.weight"].T + self._state["image.bias"])
+
+    def text_vectors(self, vectors: FloatArray) -> FloatArray:
+        """Return texts in the shared space.
+
+        Args:
+            vectors: float32 [n, d], the text encoder's.
+
+        Returns:
+            float32 [n, dimension], unit rows.
+        """
+        hidden = np.maximum(vectors @ self._state["text.hidden.weight"].T + self._state["text.hidden.bias"], 0)
+        return unit_rows(hidden @ self._state["text.weight"].T + self._state["text.bias"])
+
+    def save(self, folder: Path) -> AlignmentCard:
+        """Write weights as float16 and the card, with the file's size and SHA-256 in it; return the card."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / WEIGHTS) as part:
+            save_file({name: np.ascontiguousarray(one, np.float16) for name, one in self._state.items()}, part)
+            part.chmod(0o644)
+            self.card = dataclasses.replace(self.card, sha256=sha256_of(part), size_bytes=part.stat().st_size)
+        with replacing(folder / CARD) as part:
+            part.write_text(json.dumps(dataclasses.asdict(self.card), indent=1) + "\n", encoding="utf-8")
+        return self.card
+
+
+def image_inputs(
+    vectors: FloatArray, probabilities: Sequence[Mapping[str, float]], labels: Sequence[str], appearance: int
+) -> FloatArray:
+    """Return what an image's side takes: log-odds of the labels, then the appearance at the length of its root.
+
+    Returns:
+        float32 [n, labels + appearance]; NaN for the log-odds of labels that were not assessed.
+    """
+    chances = np.array([[one.get(label, np.nan) for label in labels] for one in probabilities], np.float32)
+    inside = np.clip(chances.reshape(len(vectors), len(labels)), CERTAIN, 1 - CERTAIN)
+    look = unit_rows(vectors[:, :appearance]) * np.float32(np.sqrt(appearance)) if appearance else vectors[:, :0]
+    found: FloatArray = np.hstack([np.log(inside / (1 - inside)), look]).astype(np.float32)
+    return found
+
+
+def load_alignment(folder: Path) -> Alignment:
+    """Load an alignment from the folder of its run.
+
+    Raises:
+        MissingModel: weights or card are not there; the message has the command that makes them.
+        WeightsError: they are damaged, or do not belong together.
+    """
+    paths = [
+        find_weights("alignment", [folder / name], hint=f"Train it: {TRAINING}, and name RUN.")
+        for name in (WEIGHTS, CARD)
+    ]
+    card = AlignmentCard.read(paths[1])
+    state = load_state(paths[0], sha256=card.sha256)
+    return Alignment(card, {name: _float32(value) for name, value in state.items()})
+
+
+def _float32(value: torch.Tensor) -> FloatArray:
+    found: FloatArray = value.float().numpy()
+    return found
