@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from radrag.corpus.report_labels import finding_labels
 from radrag.domain import Finding
-from radrag.reports.vocabulary import NAMES, NO_FINDING, ancestors, to_chexpert
+from radrag.reports.vocabulary import NAMES, NO_FINDING
 from radrag.reports.wordings import report_names
+from radrag.retrieval.levels import LEVELS, PLACE, at_level, level
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,18 +20,6 @@ RELEVANT = 0.5
 
 Truth = Mapping[str, float]
 """Label → 1 (there), 0.5 (uncertain), 0 (not there); what was not judged is missing. Empty: nothing is known."""
-
-
-def level(label: str) -> str:
-    """Return the label at the coarsest common level: CheXpert's, where it has one for it, else its own.
-
-    NIH's infiltration and IU's airspace disease are both a lung opacity there, a mass and a nodule a lung lesion.
-    """
-    return to_chexpert(label) or label
-
-
-LEVELS: tuple[str, ...] = tuple(sorted({level(name) for name in NAMES} - {NO_FINDING}))
-_PLACE = {name: place for place, name in enumerate(LEVELS)}
 
 
 def truth_of_columns(judged: Truth, columns: Iterable[str]) -> Truth:
@@ -83,7 +72,7 @@ class Relevance:
         of = [sets.setdefault(tuple(sorted(cases[name].items())), len(sets)) for name in self.ids]
         self._of = np.array(of, dtype=np.int64)
         self._sets = [dict(items) for items in sets]
-        self._levels = np.array([_at_level(labels) for labels in self._sets]).reshape(-1, len(LEVELS))
+        self._levels = np.array([at_level(labels) for labels in self._sets]).reshape(-1, len(LEVELS))
         self._stating: dict[str, npt.NDArray[np.bool_]] = {}
 
     def gains(self, truth: Truth) -> npt.NDArray[np.float64]:
@@ -97,10 +86,10 @@ class Relevance:
         """
         import numpy as np
 
-        there = _at_level(truth)
+        there = at_level(truth)
         judged = there > 0
         for label in truth:
-            judged[_PLACE[level(label)]] = True
+            judged[PLACE[level(label)]] = True
         stated = self._levels[:, judged]
         wanted = there[judged]
         both = np.minimum(stated, wanted).sum(axis=1)
@@ -116,17 +105,3 @@ class Relevance:
             found = [any(labels.get(name, 0.0) > 0 for name in names) for labels in self._sets]
             self._stating[label] = np.array(found, dtype=bool)[self._of]
         return self._stating[label]
-
-
-def _at_level(labels: Mapping[str, float]) -> npt.NDArray[np.float64]:
-    """Return what is stated as float64 [len(LEVELS)] in [0, 1], ancestors included."""
-    import numpy as np
-
-    row = np.zeros(len(LEVELS))
-    for label, weight in labels.items():
-        if weight <= 0 or label not in NAMES or label == NO_FINDING:
-            continue
-        own = level(label)
-        for name in (own, *(level(parent) for parent in ancestors(own))):
-            row[_PLACE[name]] = max(row[_PLACE[name]], weight)
-    return row

@@ -14,10 +14,11 @@ from radrag.encoders.base import TextEncoder
 from radrag.index.manifest import Manifest
 from radrag.reports.vocabulary import NAMES, NO_FINDING, report_order
 from radrag.reports.wordings import report_names
-from radrag.retrieval.channels import Channel
+from radrag.retrieval.channels import Channel, ScoringChannel
 from radrag.retrieval.channels.findings import FindingsChannel
 from radrag.retrieval.channels.image import ImageChannel
 from radrag.retrieval.channels.lexical import LexicalChannel
+from radrag.retrieval.channels.profile import ProfileChannel
 from radrag.retrieval.channels.text import TextChannel
 from radrag.retrieval.fusion import weighted_scores
 from radrag.retrieval.query import Query
@@ -64,8 +65,10 @@ class Retriever:
         self._selector = selector or FixedCount()
         self._stating: dict[str, BoolArray] = {}  # label → bool [patterns]
         self._findings = FindingsChannel(snapshot.cases)
+        self._profile = ProfileChannel(snapshot.cases)
         channels: list[Channel] = [
             self._findings,
+            self._profile,
             TextChannel(snapshot.vectors[TEXT], encoder, snapshot.cases),
             LexicalChannel(snapshot.lexical, snapshot.cases),
         ]
@@ -96,7 +99,7 @@ class Retriever:
         weights = self._weights.of(query)
         lists = self.rankings(query, k, names=[name for name, weight in weights.items() if weight > 0])
         fused = self.fused(query, lists)
-        chosen = self.chosen(query, self._reranker.rerank(self._with_rare(query, fused, k), query), k)
+        chosen = self.chosen(query, self._reranker.rerank(self._with_rare(query, fused, lists, k), query), k)
         return tuple(
             Hit(
                 self._snapshot.cases.ids[row],
@@ -110,7 +113,7 @@ class Retriever:
 
     def ranked(self, query: Query, lists: Mapping[str, Ranked], k: int) -> Ranked:
         """Return what the channels found, fused, without twins, and re-ranked: what hits are selected from."""
-        return self._reranker.rerank(self._with_rare(query, self.fused(query, lists), k), query)
+        return self._reranker.rerank(self._with_rare(query, self.fused(query, lists), lists, k), query)
 
     def chosen(self, query: Query, ranked: Ranked, k: int) -> Ranked:
         """Return the hits of what was ranked: ``k`` or as many as the selector says, some for each finding."""
@@ -119,15 +122,28 @@ class Retriever:
         return select(ranked, min(k, max(count, sum(wanted.values()))), wanted, self.states)
 
     def fused(self, query: Query, lists: Mapping[str, Ranked]) -> Ranked:
-        """Return what the channels found, fused and without twins."""
+        """Return what the channels found, fused and without twins.
+
+        Findings are compared for what another channel found, too: how far a channel looks must not decide.
+        """
         cases = self._snapshot.cases
-        return self.without_twins(weighted_scores(lists, cases.by_id, weights=self._weights.of(query)))
+        rows = joined_rows(list(lists.values()))
+        scoring = {channel.name: channel for channel in self._scoring}
+        complete = {
+            name: ordered(rows, scoring[name].scores(query)[rows], cases.by_id) if name in scoring else found
+            for name, found in lists.items()
+        }
+        return self.without_twins(weighted_scores(complete, cases.by_id, weights=self._weights.of(query)))
+
+    @property
+    def _scoring(self) -> tuple[ScoringChannel, ...]:
+        return (self._findings, self._profile)
 
     def wanted(self, query: Query, k: int) -> dict[str, int]:
         """Return how many of ``k`` hits should state each finding that is asked for."""
         return cases_wanted({name: query.weights[name] for name in query.findings if name != NO_FINDING}, k)
 
-    def _with_rare(self, query: Query, fused: Ranked, k: int) -> Ranked:
+    def _with_rare(self, query: Query, fused: Ranked, lists: Mapping[str, Ranked], k: int) -> Ranked:
         """Add the best cases of findings that too few of those found state: no channel looks deep enough for all."""
         rare = {
             name: count for name, count in self.wanted(query, k).items() if self.states(fused.rows, name).sum() < count
@@ -139,12 +155,13 @@ class Retriever:
             (self.states(every, name) if may is None else self.states(every, name) & may, count)
             for name, count in rare.items()
         ]
-        weights = self._weights.of(query)
-        share = weights.get(self._findings.name, 0.0) / (sum(weights.values()) or 1.0)
-        found = self._findings.search_within(query, groups)
-        rows = np.setdiff1d(joined_rows(found), fused.rows)
-        scores = dict(pair for one in found for pair in zip(one.rows.tolist(), one.scores.tolist(), strict=True))
-        added = ordered(rows, share * np.array([scores[row] for row in rows.tolist()]), self.cases.by_id)
+        rows = np.setdiff1d(joined_rows(self._findings.search_within(query, groups)), fused.rows)
+        weights = {name: weight for name, weight in self._weights.of(query).items() if name in lists}
+        scores = np.zeros(len(rows))
+        for channel in self._scoring:
+            share = weights.get(channel.name, 0.0) / (sum(weights.values()) or 1.0)
+            scores += share * np.clip(channel.scores(query)[rows], 0.0, 1.0)
+        added = ordered(rows, scores, self.cases.by_id)
         return self.without_twins(
             Ranked(np.concatenate([fused.rows, added.rows]), np.concatenate([fused.scores, added.scores]))
         )

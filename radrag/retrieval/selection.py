@@ -155,7 +155,8 @@ def cases_wanted(weights: Mapping[str, float], k: int) -> dict[str, int]:
 def select(ranked: Ranked, k: int, wanted: Mapping[str, int], states: States) -> Ranked:
     """Return ``k`` cases in their order, as many of them for each wanted finding as are wanted, where there are.
 
-    Room for a finding's cases is made by leaving out the last ones that no finding needs.
+    Room for a finding's cases is made by leaving out the last ones that no finding needs. Where there is not room for
+    all, each finding gets its part of it.
 
     Args:
         ranked: cases, best first, none twice.
@@ -163,10 +164,11 @@ def select(ranked: Ranked, k: int, wanted: Mapping[str, int], states: States) ->
         wanted: label that the query asks for → cases that state it.
         states: which cases state a label.
     """
-    needed = np.zeros(len(ranked), dtype=bool)
+    turn = np.full(len(ranked), np.inf)  # share of its cases that a finding has before this one
     for label, count in wanted.items():
-        needed[np.flatnonzero(states(ranked.rows, label))[:count]] = True
-    first = np.argsort(~needed, kind="stable")[: max(k, 0)]  # the needed ones in order, then the others in order
+        needed = np.flatnonzero(states(ranked.rows, label))[:count]
+        turn[needed] = np.minimum(turn[needed], np.arange(len(needed)) / max(count, 1))
+    first = np.argsort(turn, kind="stable")[: max(k, 0)]
     return ranked.at(np.sort(first))
 
 

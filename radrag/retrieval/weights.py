@@ -36,11 +36,11 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    image={"labels": 1.0, "image": 0.2},
+    image={"labels": 1.0, "profile": 1.0, "image": 0.4},
     words={"labels": 1.0, "image": 0.2, "lexical": 0.02, "text": 0.02},
 )
-"""Findings decide; words order cases that fit alike. For images the words of their findings helped in no measurement;
-see docs/retrieval.md."""
+"""Findings decide; words order cases that fit alike. For images the words of their findings helped in no measurement,
+for words the profile did not; see docs/retrieval.md."""
 
 
 def weights_file(index: Path) -> Path:

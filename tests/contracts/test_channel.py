@@ -12,6 +12,7 @@ from radrag.reports.vocabulary import NAMES
 from radrag.retrieval.channels.findings import FindingsChannel
 from radrag.retrieval.channels.image import ImageChannel
 from radrag.retrieval.channels.lexical import LexicalChannel
+from radrag.retrieval.channels.profile import ProfileChannel
 from radrag.retrieval.channels.text import TextChannel
 from radrag.retrieval.query import Query
 
@@ -88,6 +89,14 @@ class TestFindingsChannel(ChannelContract):
 
     def made(self, cases):
         return FindingsChannel(cases)
+
+
+class TestProfileChannel(ChannelContract):
+    name = "profile"
+    query = TestFindingsChannel.query
+
+    def made(self, cases):
+        return ProfileChannel(cases)
 
 
 class TestLexicalChannel(ChannelContract):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from radrag.retrieval.query import Query
-from radrag.retrieval.ranked import BoolArray, Ranked
+from radrag.retrieval.ranked import BoolArray, FloatArray, Ranked
 
 
 class Channel(Protocol):
@@ -26,4 +26,12 @@ class Channel(Protocol):
             k: how many; at least 1.
             allowed: bool [all rows], which cases may be found; None for all.
         """
+        ...
+
+
+class ScoringChannel(Channel, Protocol):
+    """A channel that can say of every case how well it fits, not only which are the best."""
+
+    def scores(self, query: Query) -> FloatArray:
+        """Return the score of every case, float64 [all rows]; the query has something for this channel."""
         ...

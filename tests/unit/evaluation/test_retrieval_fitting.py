@@ -74,7 +74,7 @@ def test_a_channel_that_orders_better_gets_a_weight_and_gains_on_patients_it_was
 def test_a_channel_that_orders_worse_or_not_at_all_gets_none_and_gains_nothing():
     for score in (lambda labels: float("Hernia" in labels), lambda _: 0.5):
         found = fitted(score)
-        assert found.weights == {"labels": 1.0, "image": WEIGHTS.image["image"]}  # no query had an image to learn from
+        assert found.weights == WEIGHTS.image  # no query had an image or a profile to learn from
         assert found.gain.mean == 0
 
 

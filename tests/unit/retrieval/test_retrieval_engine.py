@@ -93,6 +93,14 @@ def test_a_finding_that_no_channel_looks_deep_enough_for_is_sought_on_its_own(re
     assert "a:4" in ids(retriever.search(query_from_image(shown), 1 + 2))
 
 
+def test_how_deep_a_channel_looks_does_not_lower_what_another_one_finds(retriever, monkeypatch):
+    shown = query_from_image([ImageFinding("Pleural Effusion", 0.9, 0.3), ImageFinding("Pneumothorax", 0.35, 0.3)])
+    whole = {hit.case_id: hit.score for hit in retriever.search(shown, 5)}
+    monkeypatch.setattr("radrag.retrieval.engine.DEPTH", 1)
+    shallow = retriever.search(shown, 2)
+    assert [hit.score for hit in shallow] == [whole[hit.case_id] for hit in shallow]
+
+
 def test_a_case_that_was_moved_says_from_where(retriever):
     why = retriever.search(ask("right pleural effusion"), 2)[1].why
     assert "other side" in why

@@ -32,6 +32,12 @@ def test_a_rare_finding_gets_its_cases_and_the_order_stays():
     assert selected(stated, 6, ["Mass", "Hernia"]) == [0, 1, 2, 10, 11, 12]
 
 
+def test_where_there_is_not_room_for_all_each_finding_gets_its_part():
+    stated = [{"Mass"}] * 10 + [{"Hernia"}] * 5
+    assert selected(stated, 3, ["Mass", "Hernia"]) == [0, 1, 10]
+    assert selected(stated, 2, ["Mass", "Hernia"]) == [0, 10]
+
+
 @given(STATED, st.integers(1, 20), st.sets(st.sampled_from(["Mass", "Edema", "Hernia"])))
 def test_as_many_as_asked_for_in_order_with_every_finding_covered(stated, k, wanted):
     found = selected(stated, k, wanted)
