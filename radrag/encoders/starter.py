@@ -84,6 +84,11 @@ class StarterEncoder:
         """What the model is."""
         return self._card
 
+    @property
+    def network(self) -> StarterNetwork:
+        """The frozen network, for training on its features."""
+        return self._network
+
     @classmethod
     def card_of(cls, name: str = "starter") -> ModelCard:  # noqa: ARG003 - there is one
         """Return the shipped card."""

@@ -1,0 +1,116 @@
+"""``radrag train align`` and ``align-scores``: one space for images and reports, learned and measured."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from radrag.cli.output import JSON_OPTION, emit, say, table
+from radrag.settings import Settings
+
+if TYPE_CHECKING:
+    from radrag.models.card import ModelCard
+    from radrag.training.align_config import AlignConfig
+    from radrag.training.align_data import AlignData
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+DATA = click.option(
+    "--data", type=FOLDER, required=True, help="Folder with nih/, pairs/, series/ and iu_xray/ (docs/training.md)."
+)
+
+
+@click.command()
+@click.argument("config", default="align")
+@DATA
+@click.option("--out", type=FOLDER, required=True, help="Folder of the run; one with a run in it resumes it.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End this sitting after so long.")
+@click.option("--seed", type=int, help="Instead of the run's own.")
+@click.option("--cross-validate", is_flag=True, help="Only measure the run's values on folds of the training patients.")
+@JSON_OPTION
+@click.pass_obj
+def align(
+    settings: Settings,
+    config: str,
+    data: Path,
+    out: Path,
+    minutes: float | None,
+    seed: int | None,
+    cross_validate: bool,
+    as_json: bool,
+) -> int:
+    """Learn one space for images and reports by a run: a shipped one's name, or a YAML file.
+
+    Both encoders stay as they are. Use the result with `radrag index build --alignment RUN`.
+    """
+    from dataclasses import asdict
+
+    from radrag.training import align as training
+    from radrag.training.align_config import AlignConfig
+    from radrag.training.runs import Paused
+
+    values = AlignConfig.read(config, minutes=minutes, seed=seed)
+    known, cards = _data(settings, values, data, out)
+    if cross_validate:
+        measured = training.cross_validate(values, known)
+        if as_json:
+            emit(measured)
+        else:
+            click.echo(_folds_table(measured))
+        return 0
+    given = ["--seed", str(seed)] if seed is not None else []
+    again = shlex.join(["radrag", "train", "align", config, "--data", str(data), "--out", str(out), *given])
+    try:
+        card = training.run(values, out, data=known, encoders=cards, again=again)
+    except Paused as pause:
+        say(str(pause))
+        return 130 if pause.signalled else 0
+    if as_json:
+        emit(asdict(card))
+    else:
+        say(f"Weights, card and curves: {out} ({card.size_bytes / 1e6:.1f} MB)")
+    return 0
+
+
+def _data(
+    settings: Settings, values: AlignConfig, data: Path, out: Path
+) -> tuple[AlignData, tuple[ModelCard, ModelCard]]:
+    """Read what is learned from and encode it, or take what the run's folder keeps of it."""
+    from data_prep.iu_training import training_reports
+    from radrag.domain import Case
+    from radrag.encoders.starter import StarterEncoder
+    from radrag.errors import UsageError
+    from radrag.training.align_data import Sources, make_data, read_films
+    from radrag.training.nih import read_labels
+    from radrag.workspace import Workspace
+
+    sources = Sources(
+        read_labels(data / "nih"),
+        read_films(data / "pairs", table="pairs.csv", texts=True),
+        read_films(data / "series", table="series.csv", texts=False),
+        (item for item in training_reports(data / "iu_xray", salt=settings.salt()).items if isinstance(item, Case)),
+    )
+    workspace = Workspace(settings)
+    looks, reads = workspace.image_encoder, workspace.text_encoder
+    if not isinstance(looks, StarterEncoder):
+        raise UsageError(
+            f"The alignment stands behind the starter, not behind {looks.card.name}.",
+            hint="Leave RADRAG_ENCODER out, or set it to starter.",
+        )
+    known = make_data(sources, looks, reads, out / "data", seed=values.seed, folds=values.folds)
+    return known, (looks.card, reads.card)
+
+
+def _folds_table(measured: list[dict[str, float]]) -> str:
+    """Return a row a measure: the mean of the folds, and each."""
+    rows = [
+        (
+            name,
+            f"{sum(one[name] for one in measured) / len(measured):.3f}",
+            *(f"{one[name]:.3f}" for one in measured),
+        )
+        for name in measured[0]
+    ]
+    return table(("measure", "mean", *(f"fold {number}" for number in range(1, len(measured) + 1))), rows)
