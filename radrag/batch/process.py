@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 SWITCH_SECONDS = 0.0005
 """How long one thread keeps Python's lock when another wants it. The encoder asks for it at each of its 300 layers:
 with Python's own 0.005 s, a second thread that computes nearly doubles its time."""
+MEMORY = (
+    (-3, 32 << 20),  # M_MMAP_THRESHOLD: the most that glibc takes; an image of 8 million pixels
+    (-1, 1 << 30),  # M_TRIM_THRESHOLD: what may lie idle at the end of the heap
+    (-8, 1),  # M_ARENA_MAX: what one thread frees, another can use
+)
 BROKEN = 3
 """Exit code of a worker that cannot start or go on, and has said why."""
 
@@ -65,6 +71,7 @@ def draft_jobs(
         RadragError: the worker cannot start or go on.
     """
     os.environ["OMP_NUM_THREADS"] = "1"
+    _keep_memory()
     sys.setswitchinterval(SWITCH_SECONDS)
     import torch
 
@@ -95,6 +102,17 @@ def draft_jobs(
     if lock >= 0:
         alive.forget(folder, name)
         os.close(lock)
+
+
+def _keep_memory() -> None:
+    """Let memory that one study freed be the next one's, where the C library is glibc (mallopt(3)).
+
+    Otherwise most of an image's memory is given back and asked for again, and the kernel clears it each time.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        set_option = ctypes.CDLL(None).mallopt
+        for option, value in MEMORY:
+            set_option(option, value)
 
 
 def _listen(pipe: Connection, stop: threading.Event) -> None:

@@ -99,7 +99,8 @@ class Stages:
             hand.study = _named(self._decoded(source, list(copies.addresses)), copies.addresses)
 
     def _decoded(self, source: Mapping[str, Any], paths: Sequence[Path]) -> LoadedStudy:
-        studies, refusals = find_studies(paths, salt=self._salt, indication=source["indication"])
+        said = source["indication"]
+        studies, refusals = find_studies(paths, salt=self._salt, indication=said, keep_headers=True)
         if not studies:
             raise refusals[0]
         study = load_study(studies[0])

@@ -86,7 +86,8 @@ class Worker:
         self._capacity = cores + 1 + writers + AHEAD
         # No more stages at once than there are cores: threads that wait for Python's lock slow each other down.
         self._turn = threading.Semaphore(cores)
-        self._waiting = {"fetch", "write"} if remote else {"fetch"}  # stages that do not compute, but wait for a server
+        # Stages that wait more than they compute: for a server, for the disk, for other writers of the database.
+        self._waiting = {"fetch", "save"} | ({"write"} if remote else set())
         self._stages: tuple[tuple[str, Callable[[Hand], None], ThreadPoolExecutor], ...] = (
             ("fetch", stages.fetch, ThreadPoolExecutor(FETCHERS, "fetch")),
             ("decode", stages.decode, ThreadPoolExecutor(cores, "decode")),

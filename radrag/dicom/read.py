@@ -33,16 +33,30 @@ _PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".gif", "
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file that passed the header's gates."""
+
+    path: Path
+    study: Study
+    image: StudyImage
+    warnings: tuple[DraftWarning, ...] = ()
+    order: tuple[float, float] = field(default=(0.0, 0.0))
+    header: Header | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StudyFiles:
     """The files of one study, known from their headers alone.
 
     Attributes:
         study: the study without images.
         paths: its files, in the order found; copies of one image are all listed.
+        entries: what was read of each file, where it was kept for :func:`load_study`.
     """
 
     study: Study
     paths: tuple[Path, ...]
+    entries: tuple[_Entry, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,24 +102,13 @@ class LoadedStudy:
         return tuple(dict.fromkeys(warning for image in self.images for warning in image.warnings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A file that passed the header's gates."""
-
-    path: Path
-    study: Study
-    image: StudyImage
-    warnings: tuple[DraftWarning, ...] = ()
-    order: tuple[float, float] = field(default=(0.0, 0.0))
-    header: Header | None = None
-
-
 def find_studies(
     paths: Sequence[Path],
     *,
     salt: str,
     indication: str = "",
     progress: Callable[[Path], None] | None = None,
+    keep_headers: bool = False,
 ) -> tuple[list[StudyFiles], list[StudyRefused]]:
     """Group files into studies by their headers; no pixels are decoded, so memory does not grow with the files.
 
@@ -114,6 +117,7 @@ def find_studies(
         salt: secret for patient keys (``Settings.salt()``).
         indication: the requester's free text, given to every study.
         progress: called with each file before it is looked at.
+        keep_headers: whether :func:`load_study` is to take the headers as they were read now; for few files.
 
     Returns:
         Studies in the order in which their first file was found, and refusals. Each file named, and each image
@@ -125,15 +129,17 @@ def find_studies(
         if progress is not None:
             progress(path)
         try:
-            study = study_of(path, salt=salt)
+            entry = _enter(path, salt)
         except StudyRefused as refusal:
             refused.append(refusal)
             continue
+        study, kept = entry.study, (entry,) if keep_headers else ()
         key = (study.study_instance_uid, study.patient_key)
         if key in found:
-            found[key] = StudyFiles(_merge(found[key].study, study), (*found[key].paths, path))
+            one = found[key]
+            found[key] = StudyFiles(_merge(one.study, study), (*one.paths, path), (*one.entries, *kept))
         else:
-            found[key] = StudyFiles(replace(study, indication=indication), (path,))
+            found[key] = StudyFiles(replace(study, indication=indication), (path,), kept)
     return list(found.values()), refused
 
 
@@ -159,8 +165,8 @@ def load_study(files: StudyFiles, *, side: int | None = None) -> LoadedStudy:
     Returns:
         The study; without images, and with all refusals, when no file could be read.
     """
-    entries, refusals = [], []
-    for path in files.paths:
+    entries, refusals = list(files.entries), []
+    for path in () if entries else files.paths:
         try:
             entries.append(_enter(path, ""))
         except StudyRefused as refusal:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from radrag.reports.identifiers import has_identifier
+
+_CACHED = 16_384  # sentences: reports repeat theirs, and a batch meets those of the same cases over and over
 
 
 def _any_of(*patterns: str, flags: int = re.I) -> re.Pattern[str]:
@@ -74,6 +77,7 @@ def is_communication(text: str) -> bool:
     return bool(_COMMUNICATION.search(text))
 
 
+@lru_cache(maxsize=_CACHED)
 def is_fit_for_draft(text: str) -> bool:
     """Whether a sentence may be taken over into a draft of another patient without a prior study."""
     return not (
