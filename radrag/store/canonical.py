@@ -128,7 +128,7 @@ def draft_sha256(draft: Draft) -> str:
 
 
 def _plain(value: Any) -> Any:
-    kind = type(value)
+    kind: Any = type(value)  # mypy takes no type for hashable
     if kind in _PLAIN:
         return value
     if kind is float:
