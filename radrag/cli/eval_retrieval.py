@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,6 +51,7 @@ def retrieval(
     The current index is searched. A patient's own cases never count, except for finding an image's own report.
     """
     from radrag.evaluation.manifest import read_query_manifest
+    from radrag.evaluation.plain_findings import PlainFindings
     from radrag.evaluation.relevance import Relevance
     from radrag.evaluation.retrieval import evaluate_retrieval
     from radrag.evaluation.retrieval_files import scores_as_dict, write_evaluation, write_plots
@@ -67,7 +67,8 @@ def retrieval(
     snapshot, channels = _index(workspace)
     queries = manifest_queries(workspace, manifest, snapshot.cases)
     relevance = Relevance({name: case.labels for name, case in snapshot.cases.items()})
-    searches = variants(workspace.retriever, channels, depth=depth)
+    baselines = [PlainFindings(snapshot.cases)]
+    searches = variants(workspace.retriever, channels, depth=depth, baselines=baselines)
     with progress("Searching", sum(bool(query.truth) for query in queries)) as advance:
         scores = evaluate_retrieval(queries, searches, relevance, depth=depth, seed=settings.seed, progress=advance)
     about = _about(workspace, snapshot, path, split, manifest)
@@ -166,9 +167,9 @@ def retrieval_report(scores: RetrievalScores) -> str:
         f"{len(scores.unjudged)} without a known label are left out.",
         _variants(overall),
         *_abnormal(scores.abnormal),
-        "Differences to the best single channel and to random, paired:",
+        "Differences to single channels and to random, paired:",
         table(
-            ("difference", *next(iter(overall.estimates.values()))),
+            ("difference", *scores.differences[0].estimates),
             [
                 (f"{one.variant} − {one.against}", *(_cell(value, sign="+") for value in one.estimates.values()))
                 for one in scores.differences
@@ -212,8 +213,8 @@ def _by_finding(scores: RetrievalScores) -> str:
         first, *others = (found.estimates[name][MAIN_MEASURE] for name in names)
         cells = (_cell(first), *(f"{estimate.mean:.3f}" for estimate in others))
         rows.append((label, f"{len(found.queries):,}", f"{found.relevant:,.0f}", *cells))
-    means = [fmean(found.estimates[name][MAIN_MEASURE].mean for found in scores.findings.values()) for name in names]
-    rows.append(("mean of findings", "", "", *(f"{mean:.3f}" for mean in means)))
+    first, *others = (scores.by_finding[name] for name in names)
+    rows.append(("mean of findings", "", "", _cell(first), *(f"{estimate.mean:.3f}" for estimate in others)))
     return table(("finding", "n", "relevant", *names), rows, right=(1, 2))
 
 

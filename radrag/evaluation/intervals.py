@@ -78,3 +78,29 @@ class PatientBootstrap:
         tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile(drawn, [tail, 1 - tail])
         return Estimate(mean, float(low), float(high))
+
+    def mean_of_groups(self, groups: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Estimate:
+        """Return the mean over groups of their mean values, with its interval: a rare group counts as a common one.
+
+        A draw without any patient of a group leaves that group out.
+
+        Args:
+            groups: for each, the places of its queries among those of the bootstrap, and a value for each of them.
+        """
+        import numpy as np
+
+        if self._draws is None or not groups:
+            return Estimate(math.nan, math.nan, math.nan)
+        mean = math.fsum(math.fsum(values) / len(values) for _, values in groups) / len(groups)
+        if self.patients < 2:
+            return Estimate(mean, math.nan, math.nan)
+        total, number = np.zeros(len(self._draws)), np.zeros(len(self._draws))
+        for places, values in groups:
+            patients = self._of[np.asarray(places, dtype=np.int64)]
+            sums = self._draws @ np.bincount(patients, weights=values, minlength=self.patients)
+            counts = self._draws @ np.bincount(patients, minlength=self.patients)
+            total += np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)
+            number += counts > 0
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.quantile(total[number > 0] / number[number > 0], [tail, 1 - tail])
+        return Estimate(mean, float(low), float(high))

@@ -9,7 +9,7 @@ import numpy as np
 
 from radrag.errors import UsageError
 from radrag.evaluation.baselines import ORACLE, RANDOM, RANDOM_ORDERS, best_ranking, random_ranking
-from radrag.evaluation.intervals import DRAWS, SEED, PatientBootstrap
+from radrag.evaluation.intervals import DRAWS, SEED, Estimate, PatientBootstrap
 from radrag.evaluation.queries import EvaluationQuery
 from radrag.evaluation.ranking import PAIR_MEASURES, SCALE, Judged, Ranking, RankingScorer, measure_names
 from radrag.evaluation.relevance import Relevance, wanted_labels
@@ -20,6 +20,9 @@ from radrag.retrieval.query import Query
 
 _OVERALL, _ABNORMAL = "all queries", "abnormal queries"
 MAIN_MEASURE = "nDCG@10"
+BY_FINDING = "nDCG@10 by finding"
+"""Mean over findings, in differences."""
+
 LEAST_DEPTH = 10
 
 BLOCK = 64
@@ -35,7 +38,9 @@ class RetrievalScores:
         depth: results scored for each query.
         overall: agreement of labels, over every query with a known truth.
         abnormal: the same, over those of its queries in which a label is there: the many normal ones hide these.
-        differences: in ``overall``, of each variant to the best single channel and to random.
+        differences: in ``overall`` and over findings: of the first variant to every single channel and to random, of
+            the others to the best single channel and to random.
+        by_finding: variant → mean over the labels of ``findings`` of nDCG@10, each label counting the same.
         findings: label → binary scores over the queries in which it is there; a case that states it is relevant.
         pairs: finding the image's own case, over the queries whose case is indexed; None when there are none.
         unjudged: queries without a known truth.
@@ -50,6 +55,7 @@ class RetrievalScores:
     overall: Table
     abnormal: Table | None
     differences: tuple[Difference, ...]
+    by_finding: Mapping[str, Estimate]
     findings: Mapping[str, Table]
     pairs: Table | None
     unjudged: tuple[str, ...]
@@ -102,18 +108,36 @@ def evaluate_retrieval(
     single = [name for name in searches if name.startswith(SINGLE)]
     best = max(single, key=lambda name: table.estimates[name][MAIN_MEASURE].mean, default=RANDOM)
     first = next(iter(searches))
+    findings = {label: sheets[label].table(bootstrap(sheets[label])) for label in sorted(sheets, key=report_order)}
+    place = {query: number for number, query in enumerate(table.queries)}
+
+    def over_findings(name: str, against: str = "") -> Estimate:
+        groups = []
+        for found in findings.values():
+            values = found.values[name][MAIN_MEASURE]
+            if against:
+                others = found.values[against][MAIN_MEASURE]
+                values = tuple(a - b for a, b in zip(values, others, strict=True))
+            groups.append(([place[query] for query in found.queries], values))
+        return paired.mean_of_groups(groups)
+
+    def compared(name: str, against: str) -> Difference:
+        estimates = difference(table, name, against, paired).estimates
+        return Difference(name, against, {**estimates, BY_FINDING: over_findings(name, against)})
+
     return RetrievalScores(
         cases=len(relevance.ids),
         depth=depth,
         overall=table,
         abnormal=abnormal.table(bootstrap(abnormal)) if abnormal else None,
         differences=tuple(
-            difference(table, name, against, paired)
+            compared(name, against)
             for name in searches
-            for against in dict.fromkeys((best, RANDOM))
+            for against in dict.fromkeys((*single, RANDOM) if name == first else (best, RANDOM))
             if against != name
         ),
-        findings={label: sheets[label].table(bootstrap(sheets[label])) for label in sorted(sheets, key=report_order)},
+        by_finding={name: over_findings(name) for name in table.estimates},
+        findings=findings,
         pairs=pairs.table(bootstrap(pairs)) if pairs.relevant else None,
         unjudged=tuple(query.query_id for query in queries if not query.truth),
         failed={query.query_id: query.failure for query in queries if query.failure},

@@ -40,6 +40,7 @@ def scores_as_dict(scores: RetrievalScores, about: Mapping[str, Any], *, values:
             {"variant": one.variant, "against": one.against, "measures": _estimates(one.estimates)}
             for one in scores.differences
         ],
+        "mean_of_findings": {MAIN_MEASURE: _estimates(scores.by_finding)},
         "findings": {label: _table(table, values=values) for label, table in scores.findings.items()},
         "pairs": _table(scores.pairs, values=values) if scores.pairs else None,
     }

@@ -21,10 +21,10 @@ Search = Callable[[Query], Sequence[str]]
 SINGLE = "channel "
 """Names of single channels begin so: the best of them is what every other variant is compared with."""
 
-ALL_CHANNELS = {"labels": 1.0, "image": 0.2, "lexical": 0.1, "text": 0.1}
+ALL_CHANNELS = {"labels": 1.0, "profile": 1.0, "image": 0.4, "lexical": 0.2, "text": 0.2}
 """Weights that use every channel, for images too; set by hand."""
 
-ADDED = 0.1
+ADDED = 0.2
 """Weight of a channel that is not used for images, in the variant that adds it."""
 
 BALANCE = 0.9
@@ -34,11 +34,15 @@ KEPT = 128
 """Queries whose channel rankings are kept: more than are searched by one variant after the other."""
 
 
-def variants(retriever: Retriever, channels: Sequence[Channel], *, depth: int) -> dict[str, Search]:
+def variants(
+    retriever: Retriever, channels: Sequence[Channel], *, depth: int, baselines: Sequence[Channel] = ()
+) -> dict[str, Search]:
     """Return name → search. The first is what radrag uses.
 
     Args:
+        channels: the retriever's.
         depth: results wanted of each.
+        baselines: further channels, which are searched alone and never fused.
     """
     rankings = _Rankings(retriever, depth)
     own = retriever.weights
@@ -64,7 +68,7 @@ def variants(retriever: Retriever, channels: Sequence[Channel], *, depth: int) -
         "reciprocal rank": lambda query: retriever.ids(
             retriever.without_twins(reciprocal_rank(rankings.of(query), retriever.cases.by_id))
         ),
-        **{SINGLE + channel.name: partial(alone, retriever, channel, depth) for channel in channels},
+        **{SINGLE + channel.name: partial(alone, retriever, channel, depth) for channel in (*channels, *baselines)},
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 
 from radrag.corpus.catalogue import Catalogue
-from radrag.corpus.snapshot import IMAGE, TEXT, VECTORS, Snapshot, encoder_identity
+from radrag.corpus.snapshot import IMAGE, SHARED, SHARED_IMAGES, TEXT, VECTORS, Snapshot, encoder_identity
 from radrag.domain import Hit
 from radrag.encoders.base import TextEncoder
 from radrag.index.manifest import Manifest
@@ -19,6 +19,7 @@ from radrag.retrieval.channels.findings import FindingsChannel
 from radrag.retrieval.channels.image import ImageChannel
 from radrag.retrieval.channels.lexical import LexicalChannel
 from radrag.retrieval.channels.profile import ProfileChannel
+from radrag.retrieval.channels.shared import SharedChannel
 from radrag.retrieval.channels.text import TextChannel
 from radrag.retrieval.fusion import weighted_scores
 from radrag.retrieval.query import Query
@@ -74,6 +75,9 @@ class Retriever:
         ]
         if IMAGE in snapshot.vectors:
             channels.append(ImageChannel(snapshot.vectors[IMAGE], snapshot.cases))
+        if snapshot.alignment:
+            reports, images = snapshot.vectors[SHARED], snapshot.vectors.get(SHARED_IMAGES)
+            channels.append(SharedChannel(reports, images, snapshot.alignment, encoder, snapshot.cases))
         self.channels: tuple[Channel, ...] = tuple(channels)
 
     @property

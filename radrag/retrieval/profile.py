@@ -109,7 +109,8 @@ class ProfileScorer:
     def _make_frame(self, labels: tuple[str, ...]) -> _Frame:
         seen = self._patterns[:, [NAMES.index(name) for name in labels]] > 0
         sets, of = np.unique(np.vstack([np.zeros((1, len(labels)), dtype=bool), seen]), axis=0, return_inverse=True)
-        counts = np.bincount(of.ravel()[1:], weights=self._counts.astype(np.float64), minlength=len(sets))
+        counts = np.zeros(len(sets))
+        np.add.at(counts, of.ravel()[1:], self._counts)
         order = np.lexsort((np.arange(len(sets)), -counts, sets.any(axis=1)))[:MOST_SETS]  # the empty set first
         judged = sorted({PLACE[level(name)] for name in labels})
         implied = sorted({place for name in labels for place in level_places(name)} - set(judged))

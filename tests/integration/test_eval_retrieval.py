@@ -61,7 +61,11 @@ def test_every_variant_stands_beside_its_baselines(evaluate):
     assert code == 0
     found = json.loads(out)
     assert (found["overall"]["n"], found["overall"]["patients"], found["cases"]) == (QUERIES, 3, 16)
-    assert {"fused", "channel labels", "channel text", "random", "oracle"} <= set(found["overall"]["variants"])
+    assert {"fused", "fused, no profile", "channel labels", "channel called findings", "random", "oracle"} <= set(
+        found["overall"]["variants"]
+    )
+    against = {one["against"] for one in found["differences"] if one["variant"] == "fused"}
+    assert {"channel labels", "channel profile", "channel called findings", "random"} <= against
     assert set(found["findings"]) == {"Pleural Effusion", "Cardiomegaly", "Pneumonia", "No Finding"}
     assert found["findings"]["Pleural Effusion"]["n"] == 2
     assert found["encoder"]["name"] == "starter"

@@ -75,7 +75,7 @@ def test_every_quote_is_the_stored_text_byte_for_byte(draft, store):
 def test_links_and_hits_name_the_same_cases(draft):
     assert {link["case_id"] for link in all_links(draft)} <= {hit["case_id"] for hit in draft["hits"]}
     assert [hit["rank"] for hit in draft["hits"]] == list(range(1, 21))
-    assert all(set(hit["channels"]) <= {"labels", "lexical", "text"} and hit["why"] for hit in draft["hits"])
+    assert all(set(hit["channels"]) <= {"labels", "profile", "lexical", "text"} and hit["why"] for hit in draft["hits"])
 
 
 def test_the_draft_takes_over_no_blank_identifier_or_comparison(draft):

@@ -106,17 +106,28 @@ def test_queries_without_a_known_label_are_named_and_left_out():
         evaluated([silent])
 
 
-def test_differences_are_to_the_best_single_channel_and_to_random():
+def test_the_first_variant_is_compared_with_every_channel_the_others_with_the_best_and_all_with_random():
     queries = [query(number, "Edema") for number in range(4)]
     scores = evaluated(queries, **{"channel half": lambda asked: [*right(asked)[:2], "t:n00", "t:n01"]})
     against = [(one.variant, one.against) for one in scores.differences]
     assert ("right", "channel half") in against
     assert ("channel half", "random") in against
-    assert not any(one.against == "channel none" for one in scores.differences)
+    assert [pair for pair in against if pair[1] == "channel none"] == [("right", "channel none")]
     first = next(one for one in scores.differences if (one.variant, one.against) == ("right", "channel half"))
     estimate = first.estimates["nDCG@10"]
     assert estimate.mean == pytest.approx(mean(scores.overall, "right") - mean(scores.overall, "channel half"))
     assert estimate.low > 0
+
+
+def test_a_rare_finding_counts_as_a_common_one_in_the_mean_of_findings():
+    queries = [query(number, "Edema") for number in range(3)] + [query(9, "Hernia")]
+    only_edema = [case for case, labels in CASES.items() if "Edema" in labels]
+    scores = evaluated(queries, edema=lambda _: only_edema)
+    assert mean(scores.overall, "edema") == 0.75
+    assert scores.by_finding["edema"].mean == 0.5
+    by_finding = {(one.variant, one.against): one.estimates["nDCG@10 by finding"] for one in scores.differences}
+    assert by_finding["right", "channel none"].as_dict() == {"mean": 1, "low": 1, "high": 1}
+    assert by_finding["edema", "channel none"].low >= 0
 
 
 def test_an_image_may_find_its_own_case_only_where_pairs_are_scored():
