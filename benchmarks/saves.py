@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 import uuid
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import BrokenBarrierError
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -44,19 +46,47 @@ def a_draft(workspace: Path | None) -> Any:
         return made.drafter.draft(load_study(studies[0]))
 
 
-def save(url: str, draft: Any, claims: tuple[str, int], begin: Any, out: Any) -> None:
-    """Claim and finish some jobs; tell the processor time and the whole time."""
+_begin: Any = None  # a barrier, which a process can only inherit
+
+
+def _inherit(begin: Any) -> None:
+    global _begin  # noqa: PLW0603 - set once, before the process's one task
+    _begin = begin
+
+
+def save(url: str, draft: Any, worker: str, count: int) -> tuple[float, float]:
+    """Claim and finish some jobs, begun by all processes together; return the processor time and the whole time."""
     from radrag.store.job_values import Wanted
     from radrag.store.repository import Store
 
-    with Store.open(url) as store:
-        worker, count = claims
-        held = store.claim_jobs(worker, Wanted(count), now=store.now(), lease=3600)
-        begin.wait()
-        started, spent = time.perf_counter(), time.process_time()
-        for claim in held:
-            assert store.finish_job(claim, replace(draft, draft_id=uuid.uuid4().hex), now=store.now())
-        out.put((time.process_time() - spent, time.perf_counter() - started))
+    try:
+        with Store.open(url) as store:
+            held = store.claim_jobs(worker, Wanted(count), now=store.now(), lease=3600)
+            _begin.wait()
+            started, spent = time.perf_counter(), time.process_time()
+            for claim in held:
+                assert store.finish_job(claim, replace(draft, draft_id=uuid.uuid4().hex), now=store.now())
+            return time.process_time() - spent, time.perf_counter() - started
+    except BaseException:
+        _begin.abort()  # or the others would wait for ever
+        raise
+
+
+def together(processes: int, url: str, draft: Any, count: int) -> list[tuple[float, float]]:
+    """Let some processes save at the same time.
+
+    Raises:
+        BrokenProcessPool: one was killed; the others are then ended.
+        Exception: what the first that failed said.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _inherit, (context.Barrier(processes),)) as pool:
+        begun = [pool.submit(save, url, draft, f"w{number}", count) for number in range(processes)]
+        failed = [error for one in begun if (error := one.exception())]
+        for error in failed:
+            if not isinstance(error, BrokenBarrierError):  # that one only says that another failed
+                raise error
+        return [one.result() for one in begun]
 
 
 def main() -> None:
@@ -67,23 +97,13 @@ def main() -> None:
     from radrag.store.repository import Store
 
     draft = a_draft(given.workspace)
-    context = multiprocessing.get_context("spawn")
     with running_postgres() as url, Store.open(url) as store:
         first = 0
         for processes in PROCESSES:
             count = processes * given.drafts
             store.add_jobs("b", [new_job(first + number) for number in range(count)], now=store.now())
             first += count
-            begin, out = context.Barrier(processes), context.Queue()
-            crowd = [
-                context.Process(target=save, args=(url, draft, (f"w{number}", given.drafts), begin, out))
-                for number in range(processes)
-            ]
-            for one in crowd:
-                one.start()
-            told = [out.get() for _ in crowd]
-            for one in crowd:
-                one.join()
+            told = together(processes, url, draft, given.drafts)
             seconds, spent = max(whole for _, whole in told), sum(own for own, _ in told) / count
             print(f"{processes} processes: {count / seconds:7.1f} drafts/s, {1000 * spent:5.1f} ms of a core each")
 
