@@ -36,6 +36,11 @@ command.add_command(fit)
 
 @command.command()
 @click.option("--no-images", is_flag=True, help="Do not index the images that cases hold.")
+@click.option(
+    "--alignment",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Run of `radrag train align`: reports are found by images in its space too.",
+)
 @click.option("--kind", metavar="KIND", help="flat, fp16, sq8, hnsw or ivfpq  [default: by rows and memory]")
 @click.option("--memory", type=click.IntRange(min=1), default=4096, show_default=True, help="MiB for each channel.")
 @click.option(
@@ -46,7 +51,13 @@ command.add_command(fit)
 @JSON_OPTION
 @click.pass_obj
 def build(
-    settings: Settings, no_images: bool, kind: str | None, memory: int, leave_out: Path | None, as_json: bool
+    settings: Settings,
+    no_images: bool,
+    alignment: Path | None,
+    kind: str | None,
+    memory: int,
+    leave_out: Path | None,
+    as_json: bool,
 ) -> None:
     """Index every case of the workspace and make this the current index.
 
@@ -54,9 +65,13 @@ def build(
     """
     from radrag.workspace import Workspace
 
+    if alignment and no_images:
+        raise UsageError("An alignment is for images: it cannot go with --no-images.")
     workspace = Workspace(settings)
     left_out = _left_out(workspace, leave_out) if leave_out else ()
-    manifest = build_index(workspace, images=not no_images, kind=kind, memory=memory << 20, left_out=left_out)
+    manifest = build_index(
+        workspace, images=not no_images, alignment=alignment, kind=kind, memory=memory << 20, left_out=left_out
+    )
     if as_json:
         emit(asdict(manifest))
     else:
@@ -88,21 +103,28 @@ def build_index(
     workspace: Workspace,
     *,
     images: bool = True,
+    alignment: Path | None = None,
     kind: str | None = None,
     memory: int = 4 << 30,
     left_out: Collection[str] = (),
 ) -> Manifest:
-    """Build the workspace's index from its store; the image encoder is loaded only when a case holds an image."""
-    from radrag.corpus.building import build_snapshot
+    """Build the workspace's index from its store; the image encoder is loaded only when a case holds an image.
 
+    And where there is an alignment, the folder of one, which stands behind it.
+    """
+    from radrag.corpus.building import build_snapshot
+    from radrag.encoders.alignment import load_alignment
+
+    aligned = load_alignment(alignment) if alignment else None
     encoder = workspace.text_encoder
-    held = images and any(record.image.path for record in workspace.store.iter_images())
+    held = images and (aligned is not None or any(record.image.path for record in workspace.store.iter_images()))
     with progress("Indexing cases", workspace.store.count_cases()) as advance:
         return build_snapshot(
             workspace.store,
             encoder,
             workspace.settings.indexes,
             image_encoder=workspace.image_encoder if held else None,
+            alignment=aligned,
             kind=kind,
             memory=memory,
             left_out=left_out,

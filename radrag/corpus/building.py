@@ -16,9 +16,12 @@ from radrag.corpus.image_vectors import image_vectors
 from radrag.corpus.lexical import LexicalIndex
 from radrag.corpus.report_labels import finding_sides, report_labels, searchable_text
 from radrag.corpus.snapshot import (
+    ALIGNMENT,
     IMAGE,
     LABELS,
     LEXICAL,
+    SHARED,
+    SHARED_IMAGES,
     TEXT,
     encoder_identity,
     index_folders,
@@ -26,8 +29,9 @@ from radrag.corpus.snapshot import (
     make_current,
 )
 from radrag.domain import Case, Sentence
+from radrag.encoders.alignment import Alignment
 from radrag.encoders.base import ImageEncoder, TextEncoder
-from radrag.errors import BadIndex, CorpusError
+from radrag.errors import BadIndex, CorpusError, UsageError
 from radrag.index.base import VectorIndex
 from radrag.index.cases import case_of
 from radrag.index.faiss_index import FaissIndex
@@ -47,6 +51,7 @@ def build_snapshot(
     folder: Path,
     *,
     image_encoder: ImageEncoder | None = None,
+    alignment: Alignment | None = None,
     kind: str | None = None,
     memory: int = MEMORY,
     left_out: Collection[str] = (),
@@ -59,6 +64,7 @@ def build_snapshot(
     Args:
         folder: the workspace's index folder; made when absent.
         image_encoder: encodes the images that are held; without it, images are not indexed.
+        alignment: of both encoders; with it, reports and images are indexed in its space too. Needs ``image_encoder``.
         kind: one of :data:`radrag.index.kinds.KINDS` for the vectors; default what suits their number and ``memory``.
         memory: bytes that each channel's vectors may take when they are searched.
         left_out: ids of stored cases that are not indexed; the manifest names them.
@@ -66,27 +72,40 @@ def build_snapshot(
 
     Raises:
         CorpusError: the store has no cases.
+        UsageError: an alignment without an image encoder.
+        WeightsError: the alignment is of other encoders.
     """
+    if alignment:
+        if image_encoder is None:
+            raise UsageError("An alignment needs its image encoder: only an image can ask in its space.")
+        alignment.require(image_encoder.card, encoder.card)
     with _new_index(folder) as part:
-        return _Build(store, encoder, image_encoder, kind, memory).run(part, frozenset(left_out), progress)
+        building = _Build(store, (encoder, image_encoder, alignment), kind, memory)
+        return building.run(part, frozenset(left_out), progress)
 
 
 class _Build:
     """One index in the making."""
 
     def __init__(
-        self, store: Store, encoder: TextEncoder, image_encoder: ImageEncoder | None, kind: str | None, memory: int
+        self,
+        store: Store,
+        encoders: tuple[TextEncoder, ImageEncoder | None, Alignment | None],
+        kind: str | None,
+        memory: int,
     ) -> None:
         def index(rows: int, dimension: int) -> FaissIndex:
             return FaissIndex(dimension, kind or choose_kind(max(rows, 1), dimension, memory))
 
         held = sum(corpus.images for corpus in store.corpora())  # those only known of too: an upper bound
         self._store = store
-        self._encoder = encoder
-        self._image_encoder = image_encoder
+        self._encoder, self._image_encoder, self._alignment = encoder, image_encoder, alignment = encoders
         self._cases = CatalogueBuilder()
         self._text = index(store.count_cases(), encoder.card.dimension)
         self._image = index(held, image_encoder.card.dimension) if image_encoder else None
+        shared = alignment.card.dimension if alignment else 0
+        self._shared = index(store.count_cases(), shared) if shared else None
+        self._shared_images = index(held, shared) if shared else None
         self._terms: list[list[str]] = []
 
     def run(self, folder: Path, left_out: Set[str], progress: Callable[[int], object] | None) -> Manifest:
@@ -108,8 +127,9 @@ class _Build:
                 "The workspace has no cases to index.", hint="Add some with: radrag corpus add iu-reports"
             )
         vectors: dict[str, VectorIndex] = {TEXT: self._text}
-        if self._image is not None and len(self._image):
-            vectors[IMAGE] = self._image
+        further = {IMAGE: self._image, SHARED: self._shared, SHARED_IMAGES: self._shared_images}
+        vectors |= {name: one for name, one in further.items() if one is not None and len(one)}
+        looks = self._image_encoder if IMAGE in vectors or self._alignment else None
         return _save(
             folder,
             self._cases.catalogue(),
@@ -118,8 +138,9 @@ class _Build:
             corpora=corpora,
             corpus_sha256=store.corpus_fingerprint(),
             text_encoder=encoder_identity(self._encoder),
-            image_encoder=encoder_identity(self._image_encoder) if IMAGE in vectors and self._image_encoder else {},
+            image_encoder=encoder_identity(looks) if looks else {},
             left_out=left_out,
+            alignment=self._alignment,
         )
 
     def _add(self, batch: Sequence[Case], progress: Callable[[int], object] | None) -> None:
@@ -128,14 +149,19 @@ class _Build:
         held = [case for case in batch if sentences.get(case.case_id)]
         if held:
             texts = [searchable_text(case.sections) for case in held]
-            self._text.add([case.case_id for case in held], self._encoder.encode(texts))
+            names, encoded = [case.case_id for case in held], self._encoder.encode(texts)
+            self._text.add(names, encoded)
+            if self._alignment and self._shared is not None:
+                self._shared.add(names, self._alignment.text_vectors(encoded))
             self._terms += [search_terms(text) for text in texts]
             for case in held:
                 self._add_case(case, sentences[case.case_id])
         if held and self._image is not None and self._image_encoder is not None:
-            ids, vectors = image_vectors(held, self._image_encoder)
+            ids, vectors, findings = image_vectors(held, self._image_encoder)
             if ids:
                 self._image.add(ids, vectors)
+            if ids and self._alignment and self._shared_images is not None:
+                self._shared_images.add(ids, self._alignment.image_vectors(vectors, findings))
         if progress and batch:
             progress(len(batch))
 
@@ -189,6 +215,7 @@ def _write_without(store: Store, old: Path, corpus: str, corpus_sha256: str, fol
         text_encoder=snapshot.manifest.text_encoder,
         image_encoder=snapshot.manifest.image_encoder,
         left_out=[name for name in snapshot.manifest.left_out if not name.startswith(f"{corpus}:")],
+        alignment=snapshot.alignment,
     )
 
 
@@ -238,11 +265,14 @@ def _save(
     text_encoder: Mapping[str, str],
     image_encoder: Mapping[str, str],
     left_out: Iterable[str],
+    alignment: Alignment | None,
 ) -> Manifest:
-    """Write channels, case table and manifest."""
+    """Write channels, case table, alignment and manifest."""
     for name, save in {LABELS: cases.save, LEXICAL: lexical.save, **{n: v.save for n, v in vectors.items()}}.items():
         (folder / name).mkdir()
         save(folder / name)
+    if alignment:
+        alignment.save(folder / ALIGNMENT)
     channels: dict[str, dict[str, object]] = {
         LABELS: {"rows": len(cases), "patterns": len(cases.patterns)},
         LEXICAL: {"rows": len(cases), "formula": "BM25 (Lucene)"},

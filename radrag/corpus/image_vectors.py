@@ -20,8 +20,10 @@ IMAGES = 16
 """Images that are decoded and encoded at once."""
 
 
-def image_vectors(cases: Sequence[Case], encoder: ImageEncoder) -> tuple[list[str], np.ndarray]:
-    """Return ids ``case#number`` and unit vectors float32 [n, d] of the held images that can still be read.
+def image_vectors(cases: Sequence[Case], encoder: ImageEncoder) -> tuple[list[str], np.ndarray, list[dict[str, float]]]:
+    """Return ids ``case#number``, unit vectors float32 [n, d] and findings of the held images that can still be read.
+
+    Findings are label → probability, of the labels that the encoder was trained for in that view.
 
     An image that is gone or broken since it was added has no vector; ``radrag corpus verify`` names it.
     """
@@ -35,6 +37,7 @@ def image_vectors(cases: Sequence[Case], encoder: ImageEncoder) -> tuple[list[st
     ]
     ids: list[str] = []
     vectors: list[np.ndarray] = []
+    findings: list[dict[str, float]] = []
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(held), IMAGES):
             group = held[start : start + IMAGES]
@@ -42,9 +45,12 @@ def image_vectors(cases: Sequence[Case], encoder: ImageEncoder) -> tuple[list[st
             good = [(name, image, one) for (name, image), one in zip(group, loaded, strict=True) if one is not None]
             if good:
                 pixels = [one.pixels for _, _, one in good]
-                vectors.append(encoder.encode(pixels, [image.view for _, image, _ in good]).vectors)
+                encoding = encoder.encode(pixels, [image.view for _, image, _ in good])
+                vectors.append(encoding.vectors)
+                findings += [{one.label: one.probability for one in of if one.trained} for of in encoding.findings]
                 ids += [name for name, _, _ in good]
-    return ids, np.concatenate(vectors) if vectors else np.zeros((0, encoder.card.dimension), dtype=np.float32)
+    empty = np.zeros((0, encoder.card.dimension), dtype=np.float32)
+    return ids, np.concatenate(vectors) if vectors else empty, findings
 
 
 def _load(image: StudyImage) -> LoadedImage | None:

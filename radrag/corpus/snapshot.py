@@ -9,6 +9,7 @@ from pathlib import Path
 from radrag.corpus.catalogue import Catalogue
 from radrag.corpus.lexical import LexicalIndex
 from radrag.disk import replacing
+from radrag.encoders.alignment import Alignment, load_alignment
 from radrag.encoders.base import ImageEncoder, TextEncoder
 from radrag.errors import BadIndex
 from radrag.index.base import VectorIndex
@@ -16,18 +17,23 @@ from radrag.index.faiss_index import FaissIndex
 from radrag.index.manifest import Manifest, read_manifest
 
 LABELS, TEXT, LEXICAL, IMAGE = "labels", "text", "lexical", "image"
-VECTORS = (TEXT, IMAGE)
+SHARED, SHARED_IMAGES = "shared", "shared-images"
+"""Reports and images in the space of an alignment, for indexes that were built with one."""
+VECTORS = (TEXT, IMAGE, SHARED, SHARED_IMAGES)
 """Channels that are vector indexes; an index without images has no image channel."""
+ALIGNMENT = "alignment"
+"""Folder with a copy of the alignment: what was mapped by it is searched by it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A loaded index: its manifest, its cases by id, and what its channels search."""
+    """A loaded index: its manifest, its cases by id, what its channels search, and the alignment it was built with."""
 
     manifest: Manifest
     cases: Catalogue
     vectors: Mapping[str, VectorIndex]
     lexical: LexicalIndex
+    alignment: Alignment | None = None
 
 
 def encoder_identity(encoder: TextEncoder | ImageEncoder) -> dict[str, str]:
@@ -80,6 +86,7 @@ def load_snapshot(folder: Path) -> Snapshot:
 
     Raises:
         BadIndex: it is missing or damaged.
+        WeightsError: its alignment is.
     """
     manifest = read_manifest(folder)
     cases = Catalogue.load(folder / LABELS)
@@ -88,4 +95,5 @@ def load_snapshot(folder: Path) -> Snapshot:
     counts = {name: len(index) for name, index in vectors.items()} | {LABELS: len(cases)}
     if any(counts[name] != manifest.channels[name]["rows"] for name in counts) or len(cases) != manifest.rows:
         raise BadIndex(f"Index {manifest.index_id} is incomplete.", hint="Rebuild it with: radrag index build")
-    return Snapshot(manifest, cases, vectors, lexical)
+    alignment = load_alignment(folder / ALIGNMENT) if SHARED in vectors else None
+    return Snapshot(manifest, cases, vectors, lexical, alignment)

@@ -29,7 +29,7 @@ class Manifest:
         corpus_sha256: fingerprint of the stored cases that the index was built from.
         text_encoder: name, version, sha256 of the weights and card_hash (:class:`radrag.models.card.ModelCard`) of the
             encoder of the text channel.
-        image_encoder: the same of the image channel; empty where no images were indexed.
+        image_encoder: the same of the image channel; empty where no images were indexed, nor reports for them to find.
         labels: the label set of the label channel, in the order of its dimensions.
         channels: channel name → dimension and metric.
         radrag: version that built the index.

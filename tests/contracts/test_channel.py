@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tiny_alignments import tiny_alignment
 
 from radrag.corpus.catalogue import CatalogueBuilder
 from radrag.corpus.lexical import LexicalIndex
@@ -13,6 +14,7 @@ from radrag.retrieval.channels.findings import FindingsChannel
 from radrag.retrieval.channels.image import ImageChannel
 from radrag.retrieval.channels.lexical import LexicalChannel
 from radrag.retrieval.channels.profile import ProfileChannel
+from radrag.retrieval.channels.shared import SharedChannel
 from radrag.retrieval.channels.text import TextChannel
 from radrag.retrieval.query import Query
 
@@ -136,3 +138,30 @@ class TestImageChannel(ChannelContract):
         index = ExactIndex(8)
         index.add([part_id(name, "0") for name in cases.ids[:5]], few_vectors(8)[:5])
         assert sorted(ImageChannel(index, cases).search(self.query, CASES).rows.tolist()) == [0, 1, 2, 3, 4]
+
+
+class TestSharedChannel(ChannelContract):
+    """An image asks for reports."""
+
+    name = "shared"
+    query = Query({}, "", image=few_vectors(8)[0], probabilities={"Pleural Effusion": 0.8})
+
+    def made(self, cases):
+        alignment = tiny_alignment()
+        reports, images = ExactIndex(6), ExactIndex(6)
+        reports.add(cases.ids, alignment.text_vectors(few_vectors(len(cases))))
+        names = [part_id(name, str(part)) for name in cases.ids for part in range(2)]
+        images.add(names, alignment.image_vectors(few_vectors(2 * len(cases)), [{}] * len(names)))
+        return SharedChannel(reports, images, alignment, Encoder(), cases)
+
+
+class TestSharedChannelForWords(TestSharedChannel):
+    """Words ask for images."""
+
+    query = Query({}, "left effusion")
+
+    def test_where_no_images_are_held_words_find_nothing(self, cases):
+        alignment = tiny_alignment()
+        reports = ExactIndex(6)
+        reports.add(cases.ids, alignment.text_vectors(few_vectors(len(cases))))
+        assert not len(SharedChannel(reports, None, alignment, Encoder(), cases).search(self.query, 5))

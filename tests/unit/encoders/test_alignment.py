@@ -6,28 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tiny_alignments import LABELS, LOOKS, tiny_alignment
 
-from radrag.encoders.alignment import CARD, WEIGHTS, Alignment, AlignmentCard, image_inputs, load_alignment
+from radrag.encoders.alignment import CARD, WEIGHTS, image_inputs, load_alignment
 from radrag.errors import MissingModel, WeightsError
-from radrag.models.card import ModelCard
 
-LABELS = ("Pleural Effusion", "Pneumothorax")
-ENCODER = ModelCard("tiny", "1", "image-encoder", 8, (0.0, 1.0), "air dark", "none", 4, LABELS, LABELS, "MIT", "here")
-READER = replace(ENCODER, name="words", task="text-encoder")
-
-
-def tiny_alignment() -> Alignment:
-    """Maps of two labels and three components, by seeded random numbers."""
-    draw = np.random.default_rng(0)
-    card = AlignmentCard("1", "tiny", ENCODER.card_hash, "words", READER.card_hash, LABELS, appearance=3, dimension=6)
-    shapes = {
-        "image.mean": (2,), "image.scale": (2,), "image.weight": (6, 5), "image.bias": (6,),
-        "text.hidden.weight": (7, 4), "text.hidden.bias": (7,), "text.weight": (6, 7), "text.bias": (6,),
-    }  # fmt: skip
-    return Alignment(card, {name: draw.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
-
-
-VECTORS = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+VECTORS = np.random.default_rng(1).normal(size=(3, 8)).astype(np.float32)
 CHANCES = [{"Pleural Effusion": 0.9, "Pneumothorax": 0.1}, {"Pleural Effusion": 0.2}, {}]
 
 
@@ -52,7 +36,7 @@ def test_a_label_that_was_not_assessed_counts_as_usual():
 
 def test_only_the_leading_components_count_and_not_their_length():
     alignment = tiny_alignment()
-    other = VECTORS * np.float32([2, 2, 2, -5])
+    other = VECTORS * np.float32([2, 2, 2, -5, 1, 1, 1, 0])
     assert np.allclose(alignment.image_vectors(VECTORS, CHANCES), alignment.image_vectors(other, CHANCES), atol=1e-5)
 
 
@@ -65,11 +49,11 @@ def test_certainty_stays_finite_and_no_images_give_none():
 
 def test_other_encoders_are_refused():
     alignment = tiny_alignment()
-    alignment.require(ENCODER, READER)
+    alignment.require(LOOKS, LOOKS)
     with pytest.raises(WeightsError, match="tiny 2"):
-        alignment.require(replace(ENCODER, version="2"), READER)
-    with pytest.raises(WeightsError, match="learned behind words"):
-        alignment.require(ENCODER, replace(READER, sha256="0" * 64))
+        alignment.require(replace(LOOKS, version="2"), LOOKS)
+    with pytest.raises(WeightsError, match="learned behind tiny"):
+        alignment.require(LOOKS, replace(LOOKS, sha256="0" * 64))
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
