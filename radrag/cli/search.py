@@ -83,6 +83,7 @@ def command(
     query = replace(_query(workspace, image, text), filters=filters)
     if exclude_patient:
         query = replace(query, exclude_patient=exclude_patient)
+    say(f"Looking for: {_understood(query, words=bool(text.strip()))}")
     hits = workspace.retriever.search(query, k)
     sentences = workspace.store.sentences([hit.case_id for hit in hits])
     quotes = [best_sentence(query, sentences.get(hit.case_id, ())) for hit in hits]
@@ -130,6 +131,28 @@ def _query(workspace: Workspace, image: Path | None, text: str) -> Query:
         views=frozenset(image.view for image in study.study.images),
     )
     return joined(looked, words) if text.strip() else looked
+
+
+def _understood(query: Query, *, words: bool) -> str:
+    """Return what a query asks for: findings with probability and side, what its words deny, the words as searched."""
+    from radrag.domain import Side
+    from radrag.reports.vocabulary import NO_FINDING, report_order
+
+    def named(label: str) -> str:
+        side, chance = query.sides.get(label, Side.NONE), query.probabilities[label]
+        before = "" if side is Side.NONE else f"{side.value} "
+        return f"{before}{label.lower()}" + (f" ({chance:.2f})" if chance < 1 else "")
+
+    chances = query.probabilities
+    there = sorted((name for name in chances if name in query.findings or chances[name] >= 0.5), key=report_order)
+    parts = [named(name) for name in there if name != NO_FINDING]
+    if chances and not parts:
+        parts.append("no finding" + (f" ({query.normal:.2f})" if query.normal is not None and query.normal < 1 else ""))
+    if words and there:
+        parts += [f"no {name.lower()}" for name in sorted(chances, key=report_order) if chances[name] == 0]
+    if words:
+        parts.append(f"the words “{query.text}”")
+    return ", ".join(parts) + "." if parts else "images alike."
 
 
 def _to_dict(hit: Hit, quote: Sentence | None) -> dict[str, Any]:

@@ -42,7 +42,8 @@ _WITH_SLASHES = (  # "s/p", "r/o" and the like
     (re.compile(r"\bw/(?=\s|\w)", re.I), "with "),
 )
 _AGE = re.compile(
-    r"\b\d{1,3}\s*-?\s*(?:years?|yrs?|y/?o|yo|months?|weeks?|days?)\s*-?\s*(?:old)?\b\s*-?\s*(?:male|female|man|woman|[mf]\b)?",
+    r"\b(?:\d{1,3}\s*-?\s*(?:years?|yrs?|y/?o|y\.o\.?|months?|weeks?|days?)\s*-?\s*(?:old)?"
+    r"|y/o|y\.o\.|years?[-\s]old)(?!\w)\s*-?\s*(?:male|female|man|woman|[mf]\b)?",  # the number may be gone already
     re.I,
 )
 _DEIDENTIFIED = re.compile(r"\b[xX]{3,}\b|_{2,}|\[\*\*.{0,200}?\*\*\]", re.S)

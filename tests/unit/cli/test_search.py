@@ -53,6 +53,16 @@ def test_the_table_has_rank_score_the_channels_the_reason_and_the_sentence_that_
     assert "rank 1" not in out  # it has its column
 
 
+def test_it_says_how_the_words_were_understood(search):
+    _, out, err = search("--text", "70yo F, left pleural effusion, no ptx")
+    assert (
+        "Looking for: left pleural effusion, no pneumothorax, the words “, left pleural effusion, no pneumothorax”."
+        in err
+    )
+    assert "Looking for" not in out
+    assert "Looking for: no finding, the words “no acute disease”." in search("--text", "no acute disease")[2]
+
+
 def test_the_neighbourhood_closes_the_table(search):
     _, out, _ = search("--text", "left pleural effusion", "-k", "4")
     row = next(line.split() for line in out.splitlines() if line.startswith("Pleural Effusion"))

@@ -11,6 +11,8 @@ from radrag.reports.normalise import normalise, search_terms
     ("text", "expected"),
     [
         ("65-year-old male with SOB", "with shortness of breath"),
+        ("67 y.o. male c/o CP", "complains of chest pain"),
+        ("___ y/o F hx of TB", "history of tuberculosis"),  # the number is gone already
         ("45 y/o F, s/p CABG", ", status post coronary artery bypass graft"),
         ("XXXX cough ___ [**2118-6-7**]", "cough"),
         ("r/o PNA w/o fever", "rule out pneumonia without fever"),

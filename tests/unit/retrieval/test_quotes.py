@@ -20,6 +20,12 @@ def test_what_states_the_finding_on_the_side_asked_for_is_quoted_and_never_its_d
     assert quoted("left pleural effusion", *TEXTS[:2]).text == "Heart size is normal."
 
 
+def test_of_two_sentences_that_state_the_finding_the_side_decides():
+    right = "Moderate right pleural effusion."  # has as many of the words
+    assert quoted("left pleural effusion", right, "Left effusion.").text == "Left effusion."
+    assert quoted("left pleural effusion", right, "Pleural effusion.").text == "Pleural effusion."
+
+
 def test_words_without_a_finding_are_found_as_words():
     assert quoted("heart", *TEXTS).text == "Heart size is normal."
 
