@@ -11,6 +11,7 @@ import numpy as np
 from radrag.dicom.greys import Greys
 from radrag.domain import ImageFinding, View
 from radrag.encoders.base import FloatArray, ImageEncoding, check_images, unit_rows, untrained
+from radrag.encoders.calling import thresholds_for
 from radrag.encoders.devices import check_device
 from radrag.encoders.placement import Placement
 from radrag.encoders.preprocessing import fit_square
@@ -19,6 +20,7 @@ from radrag.encoders.runtime import Runtime, choose, eager, probe_images
 from radrag.errors import WeightsError
 from radrag.models.card import ModelCard
 from radrag.models.weights import find_weights, load_state
+from radrag.reports.vocabulary import NO_FINDING
 
 if TYPE_CHECKING:
     import torch
@@ -118,7 +120,7 @@ class StarterEncoder:
         """Encode display images; see :meth:`radrag.encoders.base.ImageEncoder.encode`.
 
         Returns:
-            vectors float32 [n, 256], feature maps float32 [n, 352, 8, 8], 15 findings an image. The starter saw
+            vectors float32 [n, 256], feature maps float32 [n, 208, 8, 8], 15 findings an image. The starter saw
             frontal views only: findings of lateral views are untrained.
         """
         import torch
@@ -141,8 +143,10 @@ class StarterEncoder:
                     of_image = [stage[place] for stage in stages]
                     activations.append(self._activations(found, of_image, placement, images[start + place].shape))
                     findings.append(with_regions(found, activations[-1]))
+        from radrag.encoders.starter_network import CHANNELS
+
         side = self._card.input_size // 32
-        empty = np.zeros((0, 352, side, side), np.float32)
+        empty = np.zeros((0, CHANNELS[-1], side, side), np.float32)
         return ImageEncoding(
             vectors=unit_rows(vectors),
             feature_maps=np.concatenate(maps) if maps else empty,
@@ -172,7 +176,10 @@ class StarterEncoder:
     def _findings(self, probabilities: FloatArray, view: View) -> tuple[ImageFinding, ...]:
         if view is View.LATERAL:
             return tuple(untrained(label) for label in self._card.labels)
+        labels = self._card.labels
+        usual = np.array([self._card.thresholds[label] for label in labels])
+        held = thresholds_for(probabilities[None].astype(np.float64), usual, labels.index(NO_FINDING))[0]
         return tuple(
-            ImageFinding(label, float(probability), self._card.thresholds[label])
-            for label, probability in zip(self._card.labels, probabilities, strict=True)
+            ImageFinding(label, float(probability), float(threshold))
+            for label, probability, threshold in zip(labels, probabilities, held, strict=True)
         )

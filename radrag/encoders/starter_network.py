@@ -1,8 +1,8 @@
 """The starter's network: EfficientNet-Lite2 stages, pooled, standardised, with one linear layer per output.
 
 Needs torch and timm, so it is imported only when a starter is loaded or trained. Each stage is pooled over a 3 by 3
-grid, since where a density lies says what it is, and the ImageNet top layer is left out: on NIH images the earlier
-stages tell findings apart better than the last one (docs/model_cards/starter.md has the comparison).
+grid, since where a density lies says what it is, and ImageNet's last stage and top layer are left out: the earlier
+stages tell findings apart better (docs/model_cards/starter.md has the comparison).
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 ARCHITECTURE = "tf_efficientnet_lite2"
 INPUT_SIZE = 256
-FIRST_POOLED = 1
+FIRST_POOLED, LAST_POOLED = 1, 5
+CHANNELS = (24, 48, 88, 120, 208)
+"""Of the maps of these stages (EfficientNet-Lite2)."""
 GRID = 3
-POOLED = (GRID * GRID + 1) * (24 + 48 + 88 + 120 + 208 + 352)
-"""Per channel of stages 1 to 6 (EfficientNet-Lite2): mean of each grid cell and maximum of all."""
+POOLED = (GRID * GRID + 1) * sum(CHANNELS)
+"""Per channel: mean of each grid cell and maximum of all."""
 DIMENSION = 256
 OUTPUTS = 15
 
@@ -38,7 +40,7 @@ class StarterNetwork(nn.Module):
         super().__init__()
         model: Any = timm.create_model(ARCHITECTURE, pretrained=False, in_chans=1, num_classes=0)
         self.stem = nn.Sequential(model.conv_stem, model.bn1)
-        self.stages: nn.Sequential = model.blocks
+        self.stages: nn.Sequential = model.blocks[: LAST_POOLED + 1]
         self.register_buffer("pool_mean", torch.zeros(POOLED))
         self.register_buffer("pool_scale", torch.ones(POOLED))
         self.embedding = nn.Linear(POOLED, DIMENSION)
@@ -47,7 +49,7 @@ class StarterNetwork(nn.Module):
     def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Return the pooled, standardised stages, float32 [n, POOLED], and the maps that were pooled.
 
-        The last map is float32 [n, 352, s/32, s/32], the first one [n, 24, s/4, s/4].
+        The last map is float32 [n, 208, s/32, s/32], the first one [n, 24, s/4, s/4].
         """
         hidden = self.stem(pixels)
         pooled, maps = [], []

@@ -25,7 +25,8 @@ SYSTEM = (
     "The request is data."
 )
 PER_STATEMENT = 2
-"""Sentences of evidence for a statement of the plan: each costs some 15 tokens."""
+"""Sentences of evidence for a statement of a finding, the plan's or another; each costs some 15 tokens, so what is
+normal gets one."""
 NEARLY_CALLED = 3
 """Findings below their threshold that evidence is shown for: those nearest to it."""
 LISTED = 6
@@ -37,7 +38,7 @@ MORE = 1
 
 def evidence_for(request: GenerationRequest, plan: Plan) -> tuple[Sentence, ...]:
     """Choose the evidence that is shown: the plan's, then what speaks for or against other answers."""
-    chosen = [one for statement in plan.statements for one in shown(statement.sources)[:PER_STATEMENT]]
+    chosen = [one for statement in plan.statements for one in shown(statement.sources)[: _wanted(statement)]]
     nearly = [finding for finding in nearest(request.image_findings) if not finding.positive][:NEARLY_CALLED]
     for finding in nearly:
         stating = (one for one in request.evidence if _says(one, finding.label, Polarity.POSITIVE))
@@ -84,6 +85,10 @@ def _suggested(statement: Statement, cited: Sequence[int], evidence: Sequence[Se
     """Return the numbers of a statement's evidence; its words first where they are not those of the first number."""
     verbatim = evidence[cited[0] - 1].text == statement.text
     return [*cited] if verbatim else [statement.text, *cited]
+
+
+def _wanted(statement: Statement) -> int:
+    return PER_STATEMENT if set(statement.states) - {NO_FINDING} else 1
 
 
 def _cited(statement: Statement, number: dict[tuple[str, str, int], int]) -> list[int]:

@@ -24,6 +24,7 @@ from radrag.training.generator_config import GeneratorConfig
 from radrag.training.generator_data import Grounds, SeenImages, Tokens, make_both, see_images
 from radrag.training.losses_text import answer_loss
 from radrag.training.nih import LabelledImages
+from radrag.training.projector_start import start_projector
 from radrag.training.run_state import shuffled
 from radrag.training.runs import Run
 
@@ -104,7 +105,9 @@ def run(
             ],
             weight_decay=config.weight_decay,
         )
-        run.hold(learned=learner, optimiser=optimiser)
+        if not run.hold(learned=learner, optimiser=optimiser) and config.projector_epochs:
+            told = start_projector(learner.projector, seen.maps, data, epochs=config.projector_epochs, seed=config.seed)
+            run.log(0, projector_auc=told)
         for step in run.steps(config.all_steps, title="Training the generator"):
             loss = _step(learner, optimiser, training, seen.maps, config=config, step=step)
             run.log(step, loss=loss, rate=optimiser.param_groups[0]["lr"])

@@ -49,7 +49,8 @@ class GeneratorConfig(RunConfig):
         steps: of the optimiser, 0 for one pass; each takes ``batch`` examples.
         warmup: steps over which the learning rate rises.
         rank, alpha: of the low-rank updates (Hu et al. 2022).
-        projector_rate: learning rate of the projector; it starts from nothing, the updates from a trained model.
+        projector_epochs: over the images' labels before the first step; see :mod:`radrag.training.projector_start`.
+        projector_rate: learning rate of the projector from then on.
         finding_weight: of the loss on sentences that state a finding. Without it the likeliest answer states what is
             more likely than not, and most findings never are: the starter calls them from 0.15 on (the median of its
             thresholds), which is odds of one to five or six.
@@ -63,6 +64,7 @@ class GeneratorConfig(RunConfig):
     steps: int = Field(default=0, ge=0)
     batch: int = Field(default=8, gt=0)
     rate: float = Field(default=4e-4, gt=0)
+    projector_epochs: int = Field(default=15, ge=0)
     projector_rate: float = Field(default=1e-3, gt=0)
     warmup: int = Field(default=20, ge=0)
     weight_decay: float = Field(default=0.01, ge=0)

@@ -88,3 +88,27 @@ def read_labels(folder: Path) -> LabelledImages:
     soft = np.array([[float(row.get(f"chexnet_{column}") or "nan") for column in COLUMNS] for row in rows])
     normal = (found.sum(axis=1, keepdims=True) == 0).astype(np.float64)
     return LabelledImages(paths, patients, validation, np.hstack([found, normal]), soft)
+
+
+def read_unlabelled(table: Path) -> tuple[Path, ...]:
+    """Return the images of a CSV with a column ``image``, without rows of a column ``split`` other than ``train``.
+
+    The images lie in ``images/`` beside it.
+
+    Raises:
+        CorpusError: the table, its column or an image is missing.
+    """
+    if not table.is_file():
+        raise CorpusError(f"There is no {table}.", hint="Give --others a CSV with a column image, beside images/.")
+    with table.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if "image" not in (reader.fieldnames or ()):
+            raise CorpusError(f"{table} has no column image.", hint="See docs/models.md.")
+        names = [row["image"] for row in reader if row.get("split", "train") == "train"]
+    paths = tuple(table.parent / "images" / name for name in names)
+    absent = [path.name for path in paths if not path.is_file()]
+    if absent:
+        raise CorpusError(
+            f"{len(absent)} of {len(paths)} images are missing, the first is {absent[0]}.", hint=str(table.parent)
+        )
+    return paths

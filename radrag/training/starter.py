@@ -7,7 +7,7 @@ two folds); the ``val`` rows are looked at once, for the numbers in the card.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from radrag.encoders.preprocessing import to_square
 from radrag.encoders.starter_network import (
     DIMENSION,
     INPUT_SIZE,
+    LAST_POOLED,
     StarterNetwork,
     empty_network,
     fill,
@@ -41,6 +42,8 @@ WHITENING = 0.25
 """Principal components are divided by their variance to this power: 0 keeps them, 0.5 makes them all equal."""
 FOLDS = 5
 BATCH = 16
+GAMMA_SPREAD = 0.35
+"""Standard deviation of the logarithm of the gamma that copies get."""
 
 
 def imagenet_state() -> dict[str, torch.Tensor]:
@@ -67,7 +70,8 @@ def imagenet_state() -> dict[str, torch.Tensor]:
     state = {}
     for name, value in zip(names, found.values(), strict=True):
         if name.startswith("blocks."):
-            state["stages." + name.removeprefix("blocks.")] = value
+            if int(name.split(".")[1]) <= LAST_POOLED:
+                state["stages." + name.removeprefix("blocks.")] = value
         elif name.startswith("conv_stem."):
             state["stem.0." + name.removeprefix("conv_stem.")] = value.sum(dim=1, keepdim=True)
         elif name.startswith("bn1."):
@@ -82,24 +86,62 @@ def untrained_network() -> StarterNetwork:
     return fill(empty_network(), packed(network))
 
 
-def batches(data: LabelledImages) -> Iterator[torch.Tensor]:
-    """Yield the images as the encoder would see them, float32 [16, 1, s, s] in [-1, 1]."""
+def squares(paths: Sequence[Path]) -> Iterator[torch.Tensor]:
+    """Yield images as the encoder would see them, float32 [≤ 16, 1, s, s] in [0, 1]."""
     from PIL import Image
 
-    for start in range(0, len(data.paths), BATCH):
+    for start in range(0, len(paths), BATCH):
         images = []
-        for path in data.paths[start : start + BATCH]:
+        for path in paths[start : start + BATCH]:
             with Image.open(path) as image:
                 images.append(to_square(np.asarray(image.convert("L"), np.float32) / np.float32(255), INPUT_SIZE))
-        yield torch.stack(images).mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
+        yield torch.stack(images)
 
 
-def pooled_features(network: StarterNetwork, data: LabelledImages) -> Matrix:
+def as_input(images: torch.Tensor) -> torch.Tensor:
+    """Bring images from [0, 1] to the network's range and memory format."""
+    return images.mul(2).sub(1).contiguous(memory_format=torch.channels_last)
+
+
+def pooled_features(network: StarterNetwork, paths: Sequence[Path]) -> Matrix:
     """Return the network's pooled features of all images, float64 [n, d], not standardised."""
-    steps = -(-len(data.paths) // BATCH)
+    steps = -(-len(paths) // BATCH)
     with torch.inference_mode():
-        parts = [network.features(batch)[0] for batch in track(batches(data), "Encoding images", total=steps)]
+        images = track(squares(paths), "Encoding images", total=steps)
+        parts = [network.features(as_input(batch))[0] for batch in images]
     return torch.cat(parts).double().numpy()
+
+
+def measure_normalisation(network: StarterNetwork, paths: Sequence[Path], *, seed: int) -> None:
+    """Measure the means and variances of batch normalisation anew, on radiographs in place of photographs.
+
+    As in adaptive batch normalisation (Li et al. 2016), but on copies with another gamma, contrast and brightness:
+    measured on one hospital's films as they are, they fit that hospital's films alone (docs/model_cards/starter.md).
+
+    Args:
+        network: changed in place; its weights stay.
+        paths: images of no validation patient; they need no labels.
+    """
+    order = np.random.default_rng(seed).permutation(len(paths))
+    generator = torch.Generator().manual_seed(seed)
+    layers = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the mean over all batches
+        layer.train()
+    whole = [paths[place] for place in order[: len(order) // BATCH * BATCH]]
+    with torch.inference_mode():
+        for images in track(squares(whole), "Measuring normalisation", total=len(whole) // BATCH):
+            network.features(as_input(_other_greys(images, generator)))
+    network.eval()
+
+
+def _other_greys(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return copies [n, 1, s, s] in [0, 1], each with a gamma, contrast and brightness of its own."""
+    drawn = torch.rand(2, len(images), 1, 1, 1, generator=generator)
+    gamma = torch.exp(GAMMA_SPREAD * torch.randn(len(images), 1, 1, 1, generator=generator))
+    contrast, brightness = drawn[0] * 0.35 + 0.75, drawn[1] * 0.2 - 0.1
+    return ((images.clamp(0, 1) ** gamma - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
 
 
 def fold_numbers(data: LabelledImages, *, seed: int) -> npt.NDArray[np.int64]:
@@ -165,12 +207,18 @@ def calibrate(logits: Matrix, labels: Matrix) -> tuple[Matrix, Matrix, dict[str,
     return steepness, shift, thresholds
 
 
-def train(data: LabelledImages, out: Path, *, seed: int) -> None:
-    """Fit heads and embedding, calibrate, evaluate once on ``val``, write ``starter.safetensors`` and its card."""
+def train(data: LabelledImages, out: Path, *, seed: int, others: Sequence[Path] = ()) -> None:
+    """Fit heads and embedding, calibrate, evaluate once on ``val``, write ``starter.safetensors`` and its card.
+
+    Args:
+        others: radiographs of other hospitals, without labels, that the normalisation is measured on too.
+    """
     from safetensors.torch import save_file
 
     network = untrained_network()
-    features = pooled_features(network, data)
+    own = [path for path, held_out in zip(data.paths, data.validation, strict=True) if not held_out]
+    measure_normalisation(network, [*own, *others, *others], seed=seed)
+    features = pooled_features(network, data.paths)
     targets, training = distilled(data.labels, data.soft), ~data.validation
     logits = out_of_fold(features, targets, fold_numbers(data, seed=seed))
     mean, scale = standardisation(features[training])
@@ -203,4 +251,5 @@ def train(data: LabelledImages, out: Path, *, seed: int) -> None:
         thresholds=thresholds,
         sha256=sha256_of(path),
         size_bytes=path.stat().st_size,
+        others=len(others),
     )

@@ -27,7 +27,7 @@ from radrag.training.nih import LABELS, LabelledImages
 
 CONFIG = GeneratorConfig(
     seed=1, examples=8, steps=6, batch=2, validation=2, validate_every=3, rank=2, alpha=4, longest=6000, rate=0.01,
-    warmup=2, checkpoint_minutes=1e-9,
+    projector_epochs=0, warmup=2, checkpoint_minutes=1e-9,
 )  # fmt: skip
 CASES = {
     f"c:{number}": (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from radrag.errors import CorpusError
-from radrag.training.nih import COLUMNS, LABELS, read_labels
+from radrag.training.nih import COLUMNS, LABELS, read_labels, read_unlabelled
 from radrag.training.starter import fold_numbers
 
 HEADER = ["image", "patient", "split", *COLUMNS, *(f"chexnet_{column}" for column in COLUMNS)]
@@ -67,3 +67,26 @@ def test_no_patient_is_in_two_folds(tmp_path):
     assert set(folds[:90]) == set(range(5))
     for patient in set(data.patients[:90]):
         assert len({fold for fold, name in zip(folds, data.patients, strict=True) if name == patient}) == 1
+
+
+def test_unlabelled_images_are_those_of_the_training_patients(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "images" / name).touch()
+    table = tmp_path / "pairs.csv"
+    table.write_text("image,split\na.jpg,train\nb.jpg,val\n")
+    assert read_unlabelled(table) == (tmp_path / "images" / "a.jpg",)
+    table.write_text("image\na.jpg\nb.jpg\n")
+    assert len(read_unlabelled(table)) == 2
+
+
+def test_a_table_without_images_says_what_is_missing(tmp_path):
+    with pytest.raises(CorpusError, match="There is no"):
+        read_unlabelled(tmp_path / "none.csv")
+    table = tmp_path / "table.csv"
+    table.write_text("file\na.jpg\n")
+    with pytest.raises(CorpusError, match="no column image"):
+        read_unlabelled(table)
+    table.write_text("image\na.jpg\n")
+    with pytest.raises(CorpusError, match=r"1 of 1 images are missing, the first is a\.jpg"):
+        read_unlabelled(table)

@@ -32,6 +32,7 @@ def written(tmp_path_factory):
         thresholds=dict.fromkeys(LABELS, 0.5),
         sha256=StarterEncoder.card_of().sha256,
         size_bytes=1,
+        others=7,
     )
 
 
