@@ -1,9 +1,11 @@
 """Batches against their targets: throughput, a second worker, memory, kills.
 
 The limit of throughput is the slowest stage's own rate, measured alone in the same run, and the processor time that
-one study takes in all stages: N cores cannot draft more than N seconds of it a second. Studies are copies of the
-sample radiograph in full size (rates) and small altered copies of it (memory, kills), each a patient of its own.
+one study takes in all stages: N cores cannot draft more than N seconds of it a second. Other programs on the machine
+are counted, and what their absence would give is printed beside what was measured. Studies are altered copies of the
+sample radiograph, in full size (rates, ray) and small (memory, kills), each a patient of its own.
 
+    python benchmarks/batch.py rates ray --workspace WORKSPACE      # four minutes; the first time, three more
     python benchmarks/batch.py rates --json rates.json              # for scale_model.py
     python benchmarks/batch.py memory --memory 20000                # hours; the machine to itself
     python benchmarks/batch.py kills --kills 30 --kill-studies 500  # the same
@@ -12,27 +14,27 @@ sample radiograph in full size (rates) and small altered copies of it (memory, k
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a way to kill a command
 
+from batch_runs import Run, full_size, run
 from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
 
 from radrag.batch.results import ResultsFile
 
+ONE_CORE = "1 worker, one core"
 PARTS = ("encoder", "rates", "ray", "memory", "kills")
 
 
@@ -47,38 +49,6 @@ def prepared(folder: Path) -> Path:
     workspace.settings.salt()
     workspace.store.close()
     return folder
-
-
-def full_size(folder: Path, count: int) -> Path:
-    """Write altered copies of the sample radiograph, each of a patient and study of its own."""
-    from pydicom import dcmread
-    from pydicom.uid import generate_uid
-
-    from radrag.cli.demo import sample_radiograph
-
-    folder.mkdir()
-    dataset = dcmread(sample_radiograph())
-    film = dataset.pixel_array
-    for number in range(count):
-        dataset.PatientID = f"patient {number}"
-        dataset.StudyInstanceUID, dataset.SOPInstanceUID = generate_uid(), generate_uid()
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        dataset.PixelData = _shadowed(film, number).tobytes()
-        dataset.save_as(folder / f"{number:05d}.dcm")
-    return folder
-
-
-def _shadowed(film: Any, seed: int) -> Any:
-    """Return a film with other shadows in it, so that other cases are found for each."""
-    import numpy as np
-
-    chance = np.random.default_rng(seed)
-    shadows = np.zeros(film.shape, np.float32)
-    for _ in range(6):
-        sides = [np.arange(size, dtype=np.float32) / size - chance.uniform() for size in film.shape]
-        down, across = (np.exp(-((side / chance.uniform(0.1, 0.3)) ** 2)) for side in sides)
-        shadows += chance.choice([-1, 1]) * 9000 * np.outer(down, across)
-    return np.clip(film + shadows, 0, film.max()).astype(film.dtype)
 
 
 def encoder(folder: Path) -> None:
@@ -113,97 +83,68 @@ def _same(ours: list[bytes], theirs: list[bytes]) -> int:
     return sum(one == other for one, other in zip(ours, theirs, strict=True))
 
 
-def rates(workspace: Path, studies: int, out: Path | None = None) -> None:
-    """Print the stages' own rates, and what one and two workers reach; write them for scale_model.py."""
-    folder = workspace.parent
-    films = full_size(folder / "full", studies)
+def rates(workspace: Path, studies: int, out: Path | None = None, rounds: int = 2) -> None:
+    """Print the stages' own rates, and what one and two workers reach, in turns; write them for scale_model.py."""
+    films = full_size(workspace.parent / "full", studies)
     alone = _stages(workspace, films)
     slowest = max(alone, key=lambda name: alone[name])
     for name, seconds in alone.items():
-        print(f"{name + ', alone':36s} {1 / seconds:8.2f} studies/s")
-    print(f"{'all stages, one core':36s} {1 / sum(alone.values()):8.2f} studies/s")
-    reached: dict[str, float] = {}
-    spent: dict[str, float] = {}
-    ours = os.sched_getaffinity(0)
-    runs: list[tuple[str, list[Any], set[int]]] = [
-        ("1 worker, one core", ["--workers", 1], {min(ours)}),
-        ("1 worker", ["--workers", 1], ours),
-        ("2 workers", ["--workers", 2], ours),
-    ]
-    for name, how, cores in runs:
-        # Another seed is another key: the same studies are drafted once more.
-        os.environ["RADRAG_SEED"] = str(len(reached) + 1)
-        os.sched_setaffinity(0, cores)  # the command and its workers inherit it
-        process = start_batch(workspace, films, "--batch", f"r{len(reached)}", *how, "--log-json")
-        os.sched_setaffinity(0, ours)
-        reached[name], spent[name] = _followed(process, studies)
-        print(f"{name:36s} {reached[name]:8.2f} studies/s, {1000 * spent[name]:6.1f} ms of a core a study")
-    del os.environ["RADRAG_SEED"]
-    count = len(ours)
-    whole = sum(alone.values())
-    print(f"{'slowest stage':36s} {slowest}; {count} cores can draft {count / whole:.2f} studies/s")
-    print(f"{'1 worker / slowest stage':36s} {reached['1 worker'] * alone[slowest]:8.2f}   target 0.90")
-    print(f"{'2 workers / 1':36s} {reached['2 workers'] / reached['1 worker']:8.2f}   target 1.80")
-    print(f"{'2 workers / 1 on one core':36s} {reached['2 workers'] / reached['1 worker, one core']:8.2f}")
-    print(f"{'2 workers / what the cores can do':36s} {reached['2 workers'] * whole / count:8.2f}")
+        print(f"{name + ', alone':20} {1 / seconds:6.2f} studies/s")
+    whole, ours = sum(alone.values()), os.sched_getaffinity(0)
+    print(f"{'all stages, one core':20} {1 / whole:6.2f} studies/s", flush=True)
+    runs: dict[str, list[Run]] = {ONE_CORE: [], "1 worker": [], "2 workers": []}
+    for _ in range(rounds):
+        for name, done in runs.items():
+            cores = {min(ours)} if name == ONE_CORE else ours
+            done.append(run(workspace, films, "--workers", name[0], cores=cores))
+            print(f"{name:20} {done[-1]}", flush=True)
+    best = {name: max(done, key=lambda one: one.rate) for name, done in runs.items()}
+    limit = min(1 / alone[slowest], len(ours) / whole)
+    print(
+        f"Slowest stage: {slowest}. {len(ours)} cores can draft {limit:.2f} studies/s of its {1 / alone[slowest]:.2f}."
+    )
+    print("Best of each, measured, and as it would be with nothing else on the machine:")
+    most = max(best[name].rate for name in runs), max(best[name].alone for name in runs)
+    _ratio("best / slowest stage", (one * alone[slowest] for one in most), "0.90")
+    _ratio("best / what the cores can do", (one / limit for one in most), "0.90")
+    _ratio("2 workers on 2 cores / 1 on 1", _over(best["2 workers"], best[ONE_CORE]), "1.80")
+    _ratio("2 workers / 1 on all cores", _over(best["2 workers"], best["1 worker"]))
     if out is not None:
-        submit = _submission(films)
         measured = {
             "stages": alone,
-            "submit": submit,
+            "submit": _submission(films),
             "megabytes": _megabytes(films),
-            "reached": reached,
-            "spent": spent,
-            "cores": count,
+            "reached": {name: one.rate for name, one in best.items()},
+            "spent": {name: one.spent for name, one in best.items()},
+            "cores": len(ours),
         }
         out.write_text(json.dumps(measured, indent=1) + "\n")
         print(f"written to {out}")
 
 
+def _over(one: Run, other: Run) -> tuple[float, float]:
+    return one.rate / other.rate, one.alone / other.alone
+
+
+def _ratio(name: str, values: Iterable[float], target: str = "") -> None:
+    measured, corrected = values
+    print(f"  {name:30} {measured:5.2f} {corrected:5.2f}{'   target ' + target if target else ''}")
+
+
 def ray(workspace: Path, studies: int, rounds: int = 2) -> None:
     """Print what two workers on Ray reach, and the processor time that they take, against two without; in turns."""
     films = full_size(workspace.parent / "ray", studies)
-    rate: dict[str, list[float]] = {"local": [], "ray": []}
-    spent: dict[str, list[float]] = {"local": [], "ray": []}
-    for number in range(rounds):
-        for name, how in (("local", []), ("ray", ["--ray", "local"])):
-            os.environ["RADRAG_SEED"] = str(100 + len(rate["local"]) + len(rate["ray"]))
-            arguments = ["--batch", f"{name}{number}", "--workers", 2, "--log-json", *how]
-            process = start_batch(workspace, films, *arguments)
-            reached, own = _followed(process, studies)
-            rate[name].append(reached)
-            spent[name].append(own)
-            print(f"{name:6s} {rate[name][-1]:6.2f} studies/s, {1000 * spent[name][-1]:6.1f} ms of a core a study")
-    del os.environ["RADRAG_SEED"]
-    print(f"Ray, best rates:     {max(rate['local']) / max(rate['ray']) - 1:+.1%} time   target 15 % at most")
-    print(f"Ray, processor time: {min(spent['ray']) / min(spent['local']) - 1:+.1%}")
-
-
-def _followed(process: subprocess.Popen[str], studies: int) -> tuple[float, float]:
-    """Wait for a batch; return its studies a second, and a core's seconds for each after the first quarter."""
-    log, drafted, before, after = [], 0, 0.0, 0.0
-    for line in process.stderr or ():
-        log.append(line)
-        drafted += '"event": "drafted"' in line
-        if drafted == studies // 4 and not before:
-            before = _processor_seconds(process.pid)
-        if drafted == studies and not after:
-            after = _processor_seconds(process.pid)
-    process.wait()
-    return _rate("".join(log)), (after - before) / (studies - studies // 4)
-
-
-def _processor_seconds(root: int) -> float:
-    """Return the processor time of a process and all below it, in seconds."""
-    facts: dict[int, tuple[int, int]] = {}
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
-            facts[int(entry)] = int(fields[1]), sum(map(int, fields[11:15]))  # with its children that ended
-    family = {root}
-    while more := {one for one, (parent, _) in facts.items() if parent in family} - family:
-        family |= more
-    return sum(facts[one][1] for one in family if one in facts) / os.sysconf("SC_CLK_TCK")
+    runs: dict[str, list[Run]] = {"here": [], "Ray": []}
+    for _ in range(rounds):
+        for name, how in (("here", []), ("Ray", ["--ray", "local"])):
+            runs[name].append(run(workspace, films, "--workers", 2, *how))
+            print(f"{name:5} {runs[name][-1]}", flush=True)
+    rate, free = (max(one.rate for one in runs[n]) for n in runs), (max(one.alone for one in runs[n]) for n in runs)
+    spent = (min(one.spent for one in runs[name]) for name in runs)
+    for what, (here, there) in (("measured", rate), ("with nothing else on the machine", free)):
+        print(f"  Ray, time of a study {what}: {here / there - 1:+.1%}   target +15 % at most")
+    here, there = spent
+    print(f"  Ray, processor time of a study: {there / here - 1:+.1%}")
 
 
 def _submission(films: Path) -> dict[str, float]:
@@ -253,17 +194,6 @@ def _timed(times: list[float], call: Callable[[], Any], clock: Callable[[], floa
     result = call()
     times.append(clock() - started)
     return result
-
-
-def _rate(log: str) -> float:
-    """Return the studies a second of a log, from the first draft of the last worker that got ready on."""
-    from datetime import datetime
-
-    events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    at = [datetime.fromisoformat(event["at"]).timestamp() for event in events]
-    ready = max(when for when, event in zip(at, events, strict=True) if event["event"] == "ready")
-    drafted = [when for when, event in zip(at, events, strict=True) if event["event"] == "drafted" and when > ready]
-    return (len(drafted) - 1) / (drafted[-1] - drafted[0])
 
 
 def memory(folder: Path, most: int) -> None:
@@ -331,7 +261,9 @@ def _done(workspace: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--workspace", type=Path, help="with the IU reports and an index; copied  [default: a new one]")
+    parser.add_argument(
+        "--workspace", type=Path, help="with the IU reports and an index, made there if it is not; copied"
+    )
     parser.add_argument("--studies", type=int, default=60)
     parser.add_argument("--json", type=Path, help="write the rates here, for scale_model.py")
     parser.add_argument("--memory", type=int, default=2000)
@@ -344,10 +276,8 @@ def main() -> None:
         folder = Path(name)
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
         workspace = folder / "workspace"
-        if given.workspace:
-            shutil.copytree(given.workspace, workspace)
-        elif {"rates", "ray", "kills"} & set(parts):
-            prepared(workspace)
+        if {"rates", "ray", "kills"} & set(parts):
+            shutil.copytree(prepared(given.workspace or folder / "prepared"), workspace)
         if "encoder" in parts:
             encoder(folder)
         if "rates" in parts:
