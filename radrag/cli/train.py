@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radrag.cli.output import JSON_OPTION, emit, say
-from radrag.cli.train_align import align
+from radrag.cli.train_align import align, align_scores
 from radrag.cli.train_starter import starter
 from radrag.settings import Settings, default_workspace
 
@@ -31,6 +31,7 @@ def command() -> None:
 
 command.add_command(starter)
 command.add_command(align)
+command.add_command(align_scores)
 
 
 @command.command()

@@ -137,7 +137,10 @@ class Alignment:
         Returns:
             float32 [n, dimension], unit rows.
         """
-        seen = image_inputs(vectors, probabilities, self.card.labels, self.card.appearance)
+        return self.image_vectors_of(image_inputs(vectors, probabilities, self.card.labels, self.card.appearance))
+
+    def image_vectors_of(self, seen: FloatArray) -> FloatArray:
+        """Return the images in the shared space, from what :func:`image_inputs` returned."""
         labels = len(self.card.labels)
         odds = (seen[:, :labels] - self._state["image.mean"]) * self._state["image.scale"]
         inputs = np.hstack([np.nan_to_num(odds, nan=0.0), seen[:, labels:]])

@@ -20,6 +20,7 @@ from radrag.training.align_measures import measure
 from radrag.training.generator import rate_at
 from radrag.training.nih import LABELS
 from radrag.training.runs import Run
+from radrag.training.starter import FOLDS
 
 ALL = -2
 """The fold of no row: nothing of training is left out."""
@@ -204,7 +205,7 @@ def learn(
 def cross_validate(config: AlignConfig, data: AlignData) -> list[dict[str, float]]:
     """Return what is measured on each fold by maps that learned from the others; validation patients are not used."""
     found = []
-    for fold in range(config.folds):
+    for fold in range(FOLDS):
         torch.manual_seed(config.seed)
         material = material_of(data, fold)
         network = new_network(config, data, material)

@@ -24,19 +24,18 @@ class AlignConfig(RunConfig):
         pairs, findings, teacher: share of InfoNCE on real pairs, of the labels and of the teacher in the first and the
             last step, in a straight line between; unpaired matching has 1 throughout.
         softness: temperature of the teacher.
-        folds: of cross-validation.
     """
 
     dimension: int = Field(default=128, gt=0, le=256)
     hidden: int = Field(default=256, gt=0)
-    steps: int = Field(default=250, gt=0)
+    steps: int = Field(default=150, gt=0)
     images: int = Field(default=256, gt=1)
-    texts: int = Field(default=768, gt=1)
+    texts: int = Field(default=512, gt=1)
     rate: float = Field(default=2e-3, gt=0)
     warmup: int = Field(default=10, ge=0)
     weight_decay: float = Field(default=0.05, ge=0)
     temperature: float = Field(default=0.07, gt=0)
-    sharpness: float = Field(default=4.0, gt=0)
+    sharpness: float = Field(default=3.0, gt=0)
     appearance: float = Field(default=0.3, ge=0)
     noise: float = Field(default=0.3, ge=0)
     image_dropout: float = Field(default=0.2, ge=0, lt=1)
@@ -45,4 +44,3 @@ class AlignConfig(RunConfig):
     findings: tuple[float, float] = (0.3, 0.3)
     teacher: tuple[float, float] = (0.1, 0.1)
     softness: float = Field(default=2.0, gt=0)
-    folds: int = Field(default=5, ge=2)

@@ -30,7 +30,7 @@ from radrag.retrieval.levels import at_level, level_places
 from radrag.training.checkpoints import disk_errors
 from radrag.training.heads import distilled
 from radrag.training.nih import LABELS, LabelledImages
-from radrag.training.starter import BATCH, calibrate, fold_numbers, out_of_fold
+from radrag.training.starter import BATCH, FOLDS, calibrate, fold_numbers, out_of_fold
 
 if TYPE_CHECKING:
     from radrag.encoders.starter import StarterEncoder
@@ -160,9 +160,7 @@ def read_films(folder: Path, *, table: str, texts: bool) -> tuple[Film, ...]:
     return films
 
 
-def make_data(
-    sources: Sources, encoder: StarterEncoder, texts: TextEncoder, folder: Path, *, seed: int, folds: int
-) -> AlignData:
+def make_data(sources: Sources, encoder: StarterEncoder, texts: TextEncoder, folder: Path, *, seed: int) -> AlignData:
     """Encode everything, or take what ``folder`` keeps of it, and put together what belongs together.
 
     Raises:
@@ -196,17 +194,17 @@ def make_data(
         np.array([notes[film.text] for film in pairs], np.int64),
         images["probabilities"][len(nih.paths) :],
         tuple(film.patient for film in films),
-        np.where([film.validation for film in films], -1, drawn_folds([film.patient for film in films], folds, seed)),
+        np.where([film.validation for film in films], -1, drawn_folds([film.patient for film in films], seed)),
     )
     stated = np.array([row for _, row in said], np.float32)
-    of_texts = drawn_folds([text for text, _ in said], folds, seed)
+    of_texts = drawn_folds([text for text, _ in said], seed)
     return AlignData(labelled, paired, Reports(vectors[: len(said)], stated, of_texts), appearance)
 
 
-def drawn_folds(names: Sequence[str], folds: int, seed: int) -> npt.NDArray[np.int64]:
+def drawn_folds(names: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
     """Return a fold for each name by chance, the same for equal names."""
     known = sorted(set(names))
-    place = dict(zip(known, np.random.default_rng(seed).permutation(len(known)) % folds, strict=True))
+    place = dict(zip(known, np.random.default_rng(seed).permutation(len(known)) % FOLDS, strict=True))
     return np.array([place[name] for name in names], np.int64)
 
 
