@@ -62,7 +62,7 @@ def retrieval(
     require("ir_measures", extra="metrics")
     manifest = read_query_manifest(path, split=split)
     if manifest.ignored:
-        say(f"Ignored columns: {', '.join(manifest.ignored)}.")
+        say(f"Ignored columns: {', '.join(map(_ignored, manifest.ignored))}.")
     workspace = Workspace(settings.with_changes(encoder=encoder, encoder_weights=encoder_weights))
     snapshot, channels = _index(workspace)
     queries = manifest_queries(workspace, manifest, snapshot.cases)
@@ -84,6 +84,18 @@ def retrieval(
             say(f"No plot: {error}")
         say(f"{out}: {', '.join(written)}")
     return 1 if scores.failed else 0
+
+
+def _ignored(column: str) -> str:
+    """Name an ignored column, and the label that a slip of the pen may have kept it from being."""
+    from difflib import get_close_matches
+
+    from radrag.reports.vocabulary import NAMES, NIH, NO_FINDING, to_nih
+
+    labels = {*NAMES, *(str(to_nih(name)) for name in NIH)} - {NO_FINDING}  # "finding" is a common column
+    spellings = {name.casefold(): name for name in sorted(labels)}
+    near = get_close_matches(column.casefold(), spellings, n=1, cutoff=0.8)
+    return f"{column} (is it {spellings[near[0]]}?)" if near else column
 
 
 def _index(workspace: Workspace) -> tuple[Snapshot, Sequence[Channel]]:

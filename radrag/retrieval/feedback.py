@@ -83,6 +83,7 @@ def _claim_query(claim: Finding, *, states: bool) -> Query:
         {claim.label: 1.0 if states else -1.0},
         f"{words.capitalize()}.",
         probabilities={claim.label: 1.0 if states else 0.0},
+        sides={claim.label: claim.side} if states and claim.side is not Side.NONE else {},
     )
 
 

@@ -117,10 +117,13 @@ def test_a_missing_image_is_named_counts_0_and_is_exit_code_1(evaluate):
 
 def test_words_are_queries_too(made, tmp_path, capsys):
     path = tmp_path / "words.csv"
-    path.write_text("text;patient;Pleural Effusion;Pneumonia\nlarge pleural effusion;a;1;0\npneumonia;b;0;1\n")
+    header = "text;patient;Pleural Effusion;Pneumonia;Efusion;ward"
+    path.write_text(f"{header}\nlarge pleural effusion;a;1;0;1;x\npneumonia;b;0;1;1;x\n")
     workspace = str(made / "workspace")
     assert run(["--workspace", workspace, "eval", "retrieval", "--manifest", str(path), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    shown = capsys.readouterr()
+    assert "Ignored columns: Efusion (is it Effusion?), ward." in shown.err
+    found = json.loads(shown.out)
     assert (found["encoder"], found["pairs"]) == (None, None)
     assert found["overall"]["variants"]["fused"]["MRR"]["mean"] == 1
 

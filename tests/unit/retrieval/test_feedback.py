@@ -58,6 +58,7 @@ def test_polarity_and_side_are_in_the_words_that_are_searched():
     searches = Searches(*"sd")
     retrieve_for_claim(searches, CASES, Finding("Mass", side=Side.RIGHT), k=2)
     assert [query.text for query in searches.queries] == ["Right mass.", "No right mass."]
+    assert [query.sides for query in searches.queries] == [{"Mass": Side.RIGHT}, {}]
     assert claim_words(Finding("Mass", Polarity.UNCERTAIN)) == "possible mass"
 
 
