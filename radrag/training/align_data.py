@@ -30,11 +30,10 @@ from radrag.retrieval.levels import at_level, level_places
 from radrag.training.checkpoints import disk_errors
 from radrag.training.heads import distilled
 from radrag.training.nih import LABELS, LabelledImages
-from radrag.training.starter import BATCH, FOLDS, calibrate, fold_numbers, out_of_fold
+from radrag.training.starter import FOLDS, calibrate, fold_numbers, out_of_fold, pooled_features
 
 if TYPE_CHECKING:
     from radrag.encoders.starter import StarterEncoder
-    from radrag.encoders.starter_network import StarterNetwork
 
 LEVELS = sorted({place for label in LABELS for place in level_places(label)})
 """Of the common levels, those that the images' labels say anything of."""
@@ -208,37 +207,17 @@ def drawn_folds(names: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
     return np.array([place[name] for name in names], np.int64)
 
 
-def pooled(network: StarterNetwork, paths: Sequence[Path]) -> FloatArray:
-    """Return the network's pooled features of image files, float32 [n, d]."""
-    import torch
-    from rich.console import Console
-    from rich.progress import track
-
-    from radrag.encoders.preprocessing import fit_square
-    from radrag.encoders.starter_network import INPUT_SIZE
-    from radrag.training.generator_data import read_grey
-
-    parts = []
-    with torch.inference_mode():
-        for start in track(range(0, len(paths), BATCH), "Encoding images", console=Console(stderr=True)):
-            squares = [fit_square(read_grey(path), INPUT_SIZE)[0] for path in paths[start : start + BATCH]]
-            pixels = torch.stack(squares).mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
-            parts.append(network.features(pixels)[0])
-    found: FloatArray = torch.cat(parts).numpy()
-    return found
-
-
 def _look(
     nih: LabelledImages, films: Sequence[Film], encoder: StarterEncoder, folds: npt.NDArray[np.int64]
 ) -> dict[str, FloatArray]:
     """Return vectors and probabilities of all images, those of NIH's training images out of fold."""
     import torch
 
-    features = pooled(encoder.network, [*nih.paths, *(film.path for film in films)])
+    features = pooled_features(encoder.network, [*nih.paths, *(film.path for film in films)])
     with torch.inference_mode():
-        embedded, chances = (part.numpy() for part in encoder.network.outputs(torch.from_numpy(features)))
+        embedded, chances = (part.numpy() for part in encoder.network.outputs(torch.from_numpy(features).float()))
     rows = np.flatnonzero(~nih.validation)
-    logits = out_of_fold(features[: len(nih.paths)].astype(np.float64), distilled(nih.labels, nih.soft), folds)[rows]
+    logits = out_of_fold(features[: len(nih.paths)], distilled(nih.labels, nih.soft), folds)[rows]
     steepness, shift, _ = calibrate(logits, nih.labels[rows])
     probabilities = chances.copy()
     probabilities[rows] = 1 / (1 + np.exp(-(logits * steepness + shift)))
