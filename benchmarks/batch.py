@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -23,32 +24,21 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a way to kill a command
 
-from batch_runs import Run, full_size, run
+from batch_runs import Run, full_size, prepared, run
 from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
 
 from radrag.batch.results import ResultsFile
 
 ONE_CORE = "1 worker, one core"
 PARTS = ("encoder", "rates", "ray", "memory", "kills")
-
-
-def prepared(folder: Path) -> Path:
-    """Make a workspace with the IU reports and their index."""
-    from radrag.cli.demo import prepare
-    from radrag.settings import load_settings
-    from radrag.workspace import Workspace
-
-    workspace = Workspace(load_settings(workspace=folder))
-    prepare(workspace)
-    workspace.settings.salt()
-    workspace.store.close()
-    return folder
 
 
 def encoder(folder: Path) -> None:
@@ -197,29 +187,40 @@ def _timed(times: list[float], call: Callable[[], Any], clock: Callable[[], floa
 
 
 def memory(folder: Path, most: int) -> None:
-    """Print the memory of submission, worker and results without models, at 1/20 of the studies and at all."""
+    """Print the memory of submission, worker and results without models, at 1/20 of the studies and at all.
+
+    Each in a process of its own, so that neither has what the other left.
+    """
     films = write_films(folder / "small" / "first", most // 20)
     write_films(folder / "small" / "rest", most - most // 20, first=most // 20)
     before = 0.0
     for count, named in ((most // 20, films), (most, films.parent)):
-        queue = queue_of(folder / f"memory-{count}")
-        queue.submit([named], batch="b")
-        submitted = _resident()
-        made, _ = worker_of(queue, Drafts(), lines=True)
-        results = ResultsFile(folder / f"{count}.jsonl")
-        made._tell = lambda event, results=results: event.line and results.add(event.draft_id, event.line)
-        started = time.perf_counter()
-        made.run(threading.Event())
-        seconds = time.perf_counter() - started
-        results.arrange(job.draft_id for job in queue.store.iter_jobs("b"))
-        drafted = _resident()
-        queue.submit([named], batch="b")  # the same command again
-        now = _resident()
-        assert queue.store.count_drafts() == len(results) == count
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            told = pool.submit(_memory, folder / str(count), named).result()
+        assert told.pop("drafts") == count
+        seconds, now = told.pop("seconds"), told["submitted again"]
         growth = f", {now / before - 1:+.1%} (target 5 %)" if before else ""
-        told = f"{submitted:.1f} MB submitted, {drafted:.1f} MB drafted, {now:.1f} MB submitted again{growth}"
-        print(f"{count:6,} studies: {told}; {count / seconds:.0f}/s", flush=True)
+        said = ", ".join(f"{megabytes:.1f} MB {name}" for name, megabytes in told.items())
+        print(f"{count:6,} studies: {said}{growth}; {count / seconds:.0f}/s", flush=True)
         before = now
+
+
+def _memory(folder: Path, films: Path) -> dict[str, float]:
+    queue, drafter = queue_of(folder), Drafts()
+    drafter.looked_at = deque(maxlen=1)  # or the stand-in for the models would remember every study
+    told = {"before": _resident()}
+    queue.submit([films], batch="b")
+    told["submitted"] = _resident()
+    made, _ = worker_of(queue, drafter, lines=True)
+    results = ResultsFile(folder / "b.jsonl")
+    made._tell = lambda event: event.line and results.add(event.draft_id, event.line)
+    started = time.perf_counter()
+    made.run(threading.Event())
+    seconds = time.perf_counter() - started
+    results.arrange(job.draft_id for job in queue.store.iter_jobs("b"))
+    told["drafted"] = _resident()
+    queue.submit([films], batch="b")  # the same command again
+    return told | {"submitted again": _resident(), "seconds": seconds, "drafts": queue.store.count_drafts()}
 
 
 def _resident() -> float:

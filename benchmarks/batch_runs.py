@@ -114,6 +114,19 @@ def _processor_seconds(root: int) -> float:
     return sum(facts[one][1] for one in family if one in facts) / TICK
 
 
+def prepared(folder: Path) -> Path:
+    """Make a workspace with the IU reports and their index."""
+    from radrag.cli.demo import prepare
+    from radrag.settings import load_settings
+    from radrag.workspace import Workspace
+
+    workspace = Workspace(load_settings(workspace=folder))
+    prepare(workspace)
+    workspace.settings.salt()
+    workspace.store.close()
+    return folder
+
+
 def full_size(folder: Path, count: int) -> Path:
     """Write altered copies of the sample radiograph, each of a patient and study of its own."""
     from pydicom import dcmread
