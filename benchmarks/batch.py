@@ -171,7 +171,11 @@ def _stages(workspace: Path, films: Path) -> dict[str, float]:
     own = time.process_time
     seconds: dict[str, list[float]] = {"decode": [], "look": [], "write": [], "save": []}
     for path in sorted(films.iterdir())[:15]:
-        study = _timed(seconds["decode"], lambda path=path: load_study(find_studies([path], salt="x")[0][0]), own)
+        study = _timed(
+            seconds["decode"],
+            lambda path=path: load_study(find_studies([path], salt="x", keep_headers=True)[0][0]),
+            own,
+        )
         seen = _timed(seconds["look"], lambda study=study: opened.drafter.look(study), own)
         draft = _timed(seconds["write"], lambda study=study, seen=seen: opened.drafter.draft(study, seen=seen), own)
         _timed(seconds["save"], lambda draft=draft: opened.store.save_draft(draft), own)
