@@ -98,6 +98,7 @@ def jobs_of(
         if progress is not None:
             progress(one)
         try:
+            _check_name(one)
             study = study_of(one, salt=salt)
         except StudyRefused as refusal:
             yield refused_job(batch, versions, refusal)
@@ -115,6 +116,14 @@ def jobs_of(
             continue
         compared = earlier if whose and whose == patient else ()
         yield job_of(batch, versions, patient, indication, files, prior=compared)
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        message = "the name of the file, or of a folder on its way, is not UTF-8, and drafts could not be kept with it."
+        raise StudyRefused(RefusalCode.NOT_FOUND, str(path), message, hint="Rename it.") from None
 
 
 def paths_of(source: Mapping[str, Any]) -> list[Path]:

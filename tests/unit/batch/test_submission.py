@@ -87,6 +87,13 @@ class TestRefusals:
         assert str(tmp_path) not in "".join(message for _, message in refused.values())
         assert len(found) == 5
 
+    def test_a_name_that_is_not_utf_8_is_refused_and_its_study_goes_on_without_it(self, film):
+        shutil.copy(film, os.fsencode(film.parent) + b"/caf\xe9.dcm")
+        refused, study = jobs(film.parent)
+        assert refused.refused[0] == "not_found"
+        assert "not UTF-8" in refused.refused[1]
+        assert paths_of(study.source) == [film]
+
     def test_a_file_that_is_mended_takes_the_place_of_its_refusal(self, tmp_path):
         queue, film = queue_of(tmp_path / "workspace"), tmp_path / "a.dcm"
         write_film(film, 1, modality="CT")
