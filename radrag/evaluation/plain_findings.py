@@ -9,7 +9,7 @@ import numpy as np
 
 from radrag.corpus.catalogue import Catalogue
 from radrag.reports.vocabulary import NAMES, NO_FINDING
-from radrag.retrieval.levels import LEVELS, at_level, level_places
+from radrag.retrieval.levels import at_level, at_levels
 from radrag.retrieval.query import Query
 from radrag.retrieval.ranked import NOTHING, BoolArray, Ranked, best_rows
 
@@ -28,12 +28,7 @@ class PlainFindings:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        patterns = np.maximum(catalogue.patterns, 0)
-        stated = np.zeros((len(patterns), len(LEVELS)))
-        for column, name in enumerate(NAMES):
-            for place in level_places(name):
-                stated[:, place] = np.maximum(stated[:, place], patterns[:, column])
-        self._stated = stated
+        self._stated = at_levels(catalogue.patterns, NAMES)
 
     def search(self, query: Query, k: int, allowed: BoolArray | None = None) -> Ranked:
         """Rank by F1."""

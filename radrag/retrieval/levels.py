@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -47,3 +47,19 @@ def at_level(labels: Mapping[str, float]) -> npt.NDArray[np.float64]:
         for place in level_places(label):
             row[place] = max(row[place], weight)
     return row
+
+
+def at_levels(values: npt.NDArray[np.generic], labels: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return what rows state at the common level, float32 [rows, len(LEVELS)] in [0, 1], ancestors included.
+
+    Args:
+        values: [rows, labels], how much each row states each label; what is not above 0 is not stated.
+        labels: of the columns.
+    """
+    import numpy as np
+
+    found = np.zeros((len(values), len(LEVELS)), dtype=np.float32)
+    for column, label in enumerate(labels):
+        for place in level_places(label):
+            found[:, place] = np.maximum(found[:, place], values[:, column])
+    return found

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radrag.reports.vocabulary import NAMES, NO_FINDING
-from radrag.retrieval.levels import LEVELS, PLACE, level, level_places
+from radrag.retrieval.levels import PLACE, at_levels, level, level_places
 
 FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -90,7 +90,7 @@ class ProfileScorer:
                 TOGETHER * _with_normal(frame.sets, stated_sets(frame.sets, frame.counts, chance), normal),
             ]
         )
-        shown = _at_levels(np.vstack([free, frame.sets]), labels)[:, [*frame.judged, *frame.implied]]
+        shown = at_levels(np.vstack([free, frame.sets]), labels)[:, [*frame.judged, *frame.implied]]
         judged = len(frame.judged)
         # Sets that count alike, as many levels and the same implied ones, are one kind.
         code = shown.sum(axis=1) * 2.0 ** len(frame.implied) + shown[:, judged:] @ 2.0 ** np.arange(len(frame.implied))
@@ -114,11 +114,8 @@ class ProfileScorer:
         order = np.lexsort((np.arange(len(sets)), -counts, sets.any(axis=1)))[:MOST_SETS]  # the empty set first
         judged = sorted({PLACE[level(name)] for name in labels})
         implied = sorted({place for name in labels for place in level_places(name)} - set(judged))
-        says = np.zeros((len(self._patterns), len(LEVELS)), dtype=np.float32)
-        for column, name in enumerate(NAMES):
-            for place in level_places(name):
-                says[:, place] = np.maximum(says[:, place], self._patterns[:, column])
-        rows, row = np.unique(says[:, [*judged, *implied]], axis=0, return_inverse=True)
+        stated = at_levels(self._patterns, NAMES)[:, [*judged, *implied]]
+        rows, row = np.unique(stated, axis=0, return_inverse=True)
         return _Frame(sets[order], counts[order], judged, implied, rows, row.ravel())
 
 
@@ -150,8 +147,10 @@ def stated_sets(sets: BoolArray, counts: Numbers, chance: Numbers) -> Numbers:
     known = np.clip(counts @ sets / max(counts.sum(), 1), LEAST, 1 - LEAST)
     shown = np.clip(chance, LEAST, 1 - LEAST)
     power = sets @ (np.log(shown / (1 - shown)) - np.log(known / (1 - known)))
-    likely: Numbers = counts * np.exp(power - power.max(initial=0.0))
-    return likely
+    with np.errstate(divide="ignore"):
+        likely = np.log(counts) + power
+    most = likely.max()
+    return np.exp(likely - most) if np.isfinite(most) else np.zeros(len(sets))
 
 
 def _with_normal(sets: BoolArray, weights: Numbers, normal: float | None) -> Numbers:
@@ -171,13 +170,4 @@ def _choices(number: int) -> BoolArray:
     found = np.zeros((len(chosen), number), dtype=bool)
     for place, one in enumerate(chosen):
         found[place, list(one)] = True
-    return found
-
-
-def _at_levels(sets: BoolArray, labels: tuple[str, ...]) -> Numbers:
-    """Return what sets state at the common level, 0 or 1, float64 [sets, len(LEVELS)]."""
-    found = np.zeros((len(sets), len(LEVELS)))
-    for column, name in enumerate(labels):
-        for place in level_places(name):
-            found[:, place] = np.maximum(found[:, place], sets[:, column])
     return found

@@ -98,6 +98,14 @@ def test_nothing_assessed_and_nothing_indexed_are_no_error():
     )
 
 
+def test_what_no_report_states_and_what_all_deny_leaves_the_sets_a_sum_of_one():
+    every = tuple(name for name in NAMES if name != "No Finding")
+    chance = np.array([0.0] * (len(every) - 1) + [1.0])
+    sets = np.eye(len(every), dtype=bool)[:3]  # none of them the one that is certain
+    assert stated_sets(sets, np.array([1.0, 5.0, 0.0]), chance).max() == 1.0
+    assert stated_sets(sets, np.zeros(3), chance).sum() == 0
+
+
 @given(PROBABILITIES, st.permutations(range(5)))
 def test_the_order_of_patterns_changes_no_score(probabilities, order):
     plain = scorer().scores(probabilities)
