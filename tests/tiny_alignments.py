@@ -16,7 +16,9 @@ def tiny_alignment(reader=LOOKS, width=8) -> Alignment:
         "1", LOOKS.name, LOOKS.card_hash, reader.name, reader.card_hash, LABELS, appearance=3, dimension=6
     )
     shapes = {
-        "image.mean": (2,), "image.scale": (2,), "image.weight": (6, 5), "image.bias": (6,),
+        "image.mean": (2,), "image.scale": (2,), "image.hidden.weight": (9, 5), "image.hidden.bias": (9,),
+        "image.weight": (6, 9),
+        "image.bias": (6,),
         "text.hidden.weight": (7, width), "text.hidden.bias": (7,), "text.weight": (6, 7), "text.bias": (6,),
     }  # fmt: skip
     return Alignment(card, {name: draw.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})

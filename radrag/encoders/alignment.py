@@ -75,8 +75,8 @@ class AlignmentCard:
 class Alignment:
     """Maps what the two encoders say into one space, where cosines compare images with reports.
 
-    The image's side is linear over the standardised log-odds of its findings and the leading components of its vector;
-    the text's side has one hidden layer (ReLU) over the text's vector. Both end at unit length.
+    Each side has one hidden layer (ReLU) and ends at unit length: the image's over the standardised log-odds of its
+    findings and the leading components of its vector, the text's over the text's vector.
 
     Args:
         card: what it is.
@@ -89,12 +89,14 @@ class Alignment:
     def __init__(self, card: AlignmentCard, state: Mapping[str, FloatArray]) -> None:
         self.card = card
         self._state = dict(state)
-        inputs = len(card.labels) + card.appearance
-        hidden, width = self._shape("text.hidden.weight")
+        seen = len(card.labels) + card.appearance
+        wide, (hidden, width) = self._shape("image.hidden.weight")[0], self._shape("text.hidden.weight")
         wanted = {
             "image.mean": (len(card.labels),),
             "image.scale": (len(card.labels),),
-            "image.weight": (card.dimension, inputs),
+            "image.hidden.weight": (wide, seen),
+            "image.hidden.bias": (wide,),
+            "image.weight": (card.dimension, wide),
             "image.bias": (card.dimension,),
             "text.hidden.weight": (hidden, width),
             "text.hidden.bias": (hidden,),
@@ -106,9 +108,9 @@ class Alignment:
                 f"The alignment's weights are not those of {card.version}.", hint=f"Train it anew: {TRAINING}"
             )
 
-    def _shape(self, name: str) -> tuple[int, ...]:
+    def _shape(self, name: str) -> tuple[int, int]:
         found = self._state.get(name)
-        return found.shape if found is not None and found.ndim == 2 else (0, 0)
+        return (found.shape[0], found.shape[1]) if found is not None and found.ndim == 2 else (0, 0)
 
     def require(self, image_encoder: ModelCard, text_encoder: ModelCard) -> None:
         """Refuse other encoders than those that it was learned behind.
@@ -143,8 +145,7 @@ class Alignment:
         """Return the images in the shared space, from what :func:`image_inputs` returned."""
         labels = len(self.card.labels)
         odds = (seen[:, :labels] - self._state["image.mean"]) * self._state["image.scale"]
-        inputs = np.hstack([np.nan_to_num(odds, nan=0.0), seen[:, labels:]])
-        return unit_rows(inputs @ self._state["image.weight"].T + self._state["image.bias"])
+        return self._mapped("image", np.hstack([np.nan_to_num(odds, nan=0.0), seen[:, labels:]]))
 
     def text_vectors(self, vectors: FloatArray) -> FloatArray:
         """Return texts in the shared space.
@@ -155,8 +156,13 @@ class Alignment:
         Returns:
             float32 [n, dimension], unit rows.
         """
-        hidden = np.maximum(vectors @ self._state["text.hidden.weight"].T + self._state["text.hidden.bias"], 0)
-        return unit_rows(hidden @ self._state["text.weight"].T + self._state["text.bias"])
+        return self._mapped("text", vectors)
+
+    def _mapped(self, side: str, inputs: FloatArray) -> FloatArray:
+        first, second = (
+            (self._state[f"{side}.{layer}weight"], self._state[f"{side}.{layer}bias"]) for layer in ("hidden.", "")
+        )
+        return unit_rows(np.maximum(inputs @ first[0].T + first[1], 0) @ second[0].T + second[1])
 
     def save(self, folder: Path) -> AlignmentCard:
         """Write weights as float16 and the card, with the file's size and SHA-256 in it; return the card."""

@@ -56,9 +56,10 @@ class AlignNetwork(nn.Module):
         self.config = config
         self.register_buffer("mean", mean)
         self.register_buffer("scale", 1 / (spread + 1e-6))
-        self.image = nn.Linear(len(mean) + appearance, config.dimension)
-        self.hidden = nn.Linear(width, config.hidden)
-        self.text = nn.Linear(config.hidden, config.dimension)
+        self.image_hidden = nn.Linear(len(mean) + appearance, config.image_hidden)
+        self.image = nn.Linear(config.image_hidden, config.dimension)
+        self.text_hidden = nn.Linear(width, config.text_hidden)
+        self.text = nn.Linear(config.text_hidden, config.dimension)
         self.heads = nn.Linear(config.dimension, len(LABELS))
 
     def standardised(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -72,12 +73,13 @@ class AlignNetwork(nn.Module):
         seen = self.standardised(inputs)
         if self.training:
             seen = dropout(seen + self.config.noise * torch.randn_like(seen), self.config.image_dropout)
-        return normalize(self.image(seen), dim=1)
+        return normalize(self.image(relu(self.image_hidden(seen))), dim=1)
 
     def texts(self, vectors: torch.Tensor) -> torch.Tensor:
         """Return texts in the shared space, float32 [n, d], unit rows."""
         long = vectors * vectors.shape[1] ** 0.5
-        return normalize(self.text(relu(self.hidden(dropout(long, self.config.text_dropout, self.training)))), dim=1)
+        read = dropout(long, self.config.text_dropout, self.training)
+        return normalize(self.text(relu(self.text_hidden(read))), dim=1)
 
     def findings(self, images: torch.Tensor) -> torch.Tensor:
         """Return what the image says of each label beside its share, log-odds [n, 15]."""
@@ -86,15 +88,17 @@ class AlignNetwork(nn.Module):
 
     def alignment(self, card: AlignmentCard) -> Alignment:
         """Return the maps for use, what scales their inputs multiplied into them."""
-        labels, weight = len(self.mean), self.image.weight.detach().clone()
+        labels, weight = len(self.mean), self.image_hidden.weight.detach().clone()
         weight[:, labels:] *= self.config.appearance
         state = {
             "image.mean": self.mean,
             "image.scale": self.scale,
-            "image.weight": weight,
+            "image.hidden.weight": weight,
+            "image.hidden.bias": self.image_hidden.bias.detach(),
+            "image.weight": self.image.weight.detach(),
             "image.bias": self.image.bias.detach(),
-            "text.hidden.weight": self.hidden.weight.detach() * self.hidden.in_features**0.5,
-            "text.hidden.bias": self.hidden.bias.detach(),
+            "text.hidden.weight": self.text_hidden.weight.detach() * self.text_hidden.in_features**0.5,
+            "text.hidden.bias": self.text_hidden.bias.detach(),
             "text.weight": self.text.weight.detach(),
             "text.bias": self.text.bias.detach(),
         }

@@ -12,7 +12,7 @@ class AlignConfig(RunConfig):
 
     Attributes:
         dimension: of the shared space.
-        hidden: width of the text's hidden layer.
+        image_hidden, text_hidden: widths of the hidden layers.
         steps: of the optimiser.
         images, texts: labelled images and reports of a step.
         rate: highest learning rate; it rises over ``warmup`` steps and falls as half a cosine.
@@ -27,7 +27,8 @@ class AlignConfig(RunConfig):
     """
 
     dimension: int = Field(default=128, gt=0, le=256)
-    hidden: int = Field(default=256, gt=0)
+    image_hidden: int = Field(default=64, gt=0)
+    text_hidden: int = Field(default=256, gt=0)
     steps: int = Field(default=150, gt=0)
     images: int = Field(default=256, gt=1)
     texts: int = Field(default=512, gt=1)

@@ -24,7 +24,7 @@ from radrag.training.align_data import (
 from radrag.training.align_measures import measure, ndcg, recalls
 from radrag.training.nih import LABELS
 
-CONFIG = AlignConfig(seed=1, steps=30, images=40, texts=40, dimension=16, hidden=32, warmup=2, rate=0.01)
+CONFIG = AlignConfig(seed=1, steps=30, images=40, texts=40, dimension=16, text_hidden=32, warmup=2, rate=0.01)
 ENCODERS = (LOOKS, replace(LOOKS, name="reader"))
 
 
