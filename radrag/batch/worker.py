@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from radrag.batch.stages import Hand, Stages, for_good, reason
 from radrag.batch.values import Event, WorkerOptions
 from radrag.errors import RadragError, StoreError
+from radrag.store.engine import NoRoom
 from radrag.store.job_values import Claim, JobState, Wanted
 
 if TYPE_CHECKING:
@@ -273,23 +274,28 @@ class Worker:
             StoreError: the database works, so that the fault is the action's; or it was away for too long.
         """
         given_up = time.monotonic() + self._options.patience
-        refused = 0
+        refused, paused = 0, False
         while True:
             try:
-                return action()
+                result = action()
             except StoreError as error:
-                if self._answers():
+                # A full disk may have room for what the question writes, and not for a draft.
+                if not isinstance(error, NoRoom) and self._answers():
                     refused += 1
                     if refused == TRIES:
                         raise
                     time.sleep(0.1 * refused)
                     continue
-                self._tell(Event("paused", self.name, code=error.code, message=str(error)))
-                while not self._answers():
-                    if time.monotonic() > given_up:
-                        raise
-                    time.sleep(OUTAGE_SECONDS)
-                self._tell(Event("resumed", self.name))
+                if not paused:
+                    self._tell(Event("paused", self.name, code=error.code, message=str(error)))
+                    paused = True
+                if time.monotonic() > given_up:
+                    raise
+                time.sleep(OUTAGE_SECONDS)
+            else:
+                if paused:
+                    self._tell(Event("resumed", self.name))
+                return result
 
     def _answers(self) -> bool:
         """Whether the database takes a write."""

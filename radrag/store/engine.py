@@ -27,12 +27,17 @@ HINTS = (  # part of the driver's message → what to do; first match wins
     ("unable to open", "Check that the folder exists and that you may write to it."),
     ("readonly", "Check that you may write to the file and its folder."),
     ("disk is full", "Free some disk space, then repeat the command."),
+    ("no space left", "Free some disk space, then repeat the command."),
     ("is locked", "Another process is writing: repeat the command when it has finished."),
     ("password authentication failed", "Check user and password of the database URL."),
     ("does not exist", "Create the database and the user first: see docs/store.md."),
     ("permission denied", "Grant the database user CREATE on the schema: see docs/store.md."),
     ("connection", "Check that the server runs, and host and port of the database URL."),
 )
+
+
+class NoRoom(StoreError):
+    """The disk that the database lies on is full: reading works, and so may small changes."""
 
 
 class Database:
@@ -169,4 +174,6 @@ def translated(place: str) -> Iterator[None]:
         else:
             said = type(cause).__name__
         hint = next((advice for part, advice in HINTS if part in said.lower()), "Run: radrag doctor")
-        raise StoreError(f"{place[0].upper()}{place[1:]}: {said.rstrip('.')}.", hint=hint) from None
+        full = any(words in said.lower() for words in ("disk is full", "no space left"))
+        kind = NoRoom if full else StoreError
+        raise kind(f"{place[0].upper()}{place[1:]}: {said.rstrip('.')}.", hint=hint) from None

@@ -10,6 +10,7 @@ from pydicom import dcmread
 from radrag.batch import stages
 from radrag.batch import worker as worker_module
 from radrag.errors import GenerationCode, GenerationError, RestrictedData, StoreError
+from radrag.store.engine import NoRoom
 from radrag.store.job_values import JobState, RetryPolicy, Wanted
 
 NEVER = threading.Event()
@@ -218,6 +219,24 @@ def test_a_database_that_is_away_is_waited_for(queue, monkeypatch, moment):
     kinds = [event.kind for event in events]
     assert {"paused", "resumed"} <= set(kinds)
     assert kinds.count("drafted") == 6
+
+
+def test_a_full_disk_that_still_takes_small_changes_is_waited_for(queue, monkeypatch):
+    monkeypatch.setattr(worker_module, "OUTAGE_SECONDS", 0.001)
+    real, refused = queue.store.finish_job, []
+
+    def full(*args, **kwargs):
+        if len(refused) < 5:  # more often than a database that answers may refuse
+            refused.append(1)
+            raise NoRoom("The database: database or disk is full.")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(queue.store, "finish_job", full)
+    made, events = worker_of(queue, Drafts())
+    made.run(NEVER)
+    kinds = [event.kind for event in events]
+    assert kinds[0] == "paused"
+    assert (kinds.count("paused"), kinds.count("resumed"), kinds.count("drafted")) == (1, 1, 6)
 
 
 def test_a_database_that_stays_away_ends_the_worker(queue, monkeypatch):

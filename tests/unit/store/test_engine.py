@@ -12,7 +12,7 @@ from store_support import DEMO
 
 from radrag.errors import MissingDependency, StoreError
 from radrag.store import engine as engine_module
-from radrag.store.engine import connect
+from radrag.store.engine import NoRoom, connect
 from radrag.store.repository import Store
 
 
@@ -158,3 +158,12 @@ def test_opening_a_current_store_loads_neither_alembic_nor_torch(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_full_disk_is_told_from_other_faults(tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/full.sqlite")
+    with pytest.raises(NoRoom, match="Free some disk space"), database.connection() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 2")
+        connection.exec_driver_sql("CREATE TABLE one (text)")
+        connection.exec_driver_sql("INSERT INTO one VALUES (zeroblob(100000))")
+    database.close()
