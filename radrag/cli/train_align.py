@@ -98,7 +98,8 @@ def align_scores(settings: Settings, run: Path, data: Path, as_json: bool) -> No
     alignment.require(*cards)
     paired = known.paired
     pairs = len(paired.texts)
-    similarity = alignment.image_vectors_of(paired.inputs[:pairs]) @ alignment.text_vectors(paired.texts).T
+    images, texts = alignment.image_vectors_of(paired.inputs[:pairs]), alignment.text_vectors(paired.texts)
+    similarity = images.astype(np.float64) @ texts.astype(np.float64).T
     films = np.flatnonzero(paired.folds[:pairs] < 0)
     patients = PatientBootstrap([paired.patients[film] for film in films])
     found = [
