@@ -111,8 +111,8 @@ def jobs_of(
         try:
             files = [_file(Path(name), known or {}) for name in names]
         except OSError as error:
-            message = f"the file cannot be read: {error.strerror}."
-            yield refused_job(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(error.filename), message))
+            message, name = f"the file cannot be read: {error.strerror}.", error.filename or names[0]
+            yield refused_job(batch, versions, StudyRefused(RefusalCode.NOT_FOUND, str(name), message))
             continue
         compared = earlier if whose and whose == patient else ()
         yield job_of(batch, versions, patient, indication, files, prior=compared)
