@@ -132,7 +132,7 @@ def test_vectors_are_log_odds_where_images_have_none(workspace):
     assert vectors[0].max() == pytest.approx(np.log(9))
     assert set(
         weighed(workspace.retriever, QUERIES[0].search, workspace.retriever.rankings(QUERIES[0].search, 10))
-    ) == {"labels"}
+    ) == {"labels", "profile"}
 
 
 def test_without_any_truth_there_is_nothing_to_audit(workspace):
