@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from radrag.cli.output import JSON_OPTION, emit, say
+from radrag.cli.output import JSON_OPTION
 from radrag.cli.train_align import align, align_scores
+from radrag.cli.train_runs import again_by, told
 from radrag.cli.train_starter import starter
-from radrag.settings import Settings, default_workspace
+from radrag.settings import Settings
 
 if TYPE_CHECKING:
     from radrag.training.generator_data import Grounds
@@ -63,13 +62,13 @@ def generator(
     images = read_labels(data / "nih")
     chosen = settings.with_changes(encoder=encoder)
     looks = Workspace(chosen).image_encoder
-    again = _again(settings, "generator", config, data, out, seed=seed, encoder=encoder)
+    again = again_by(settings, "generator", config, data, out, seed=seed, encoder=encoder)
 
     def train() -> Any:
         grounds = _grounds(chosen, data / "iu_xray", out / "corpus")
         return run(values, out, data=images, encoder=looks, grounds=grounds, cache=chosen.cache, again=again)
 
-    return _told(train, out, as_json)
+    return told(train, out, as_json)
 
 
 @command.command()
@@ -121,28 +120,3 @@ def _grounds(settings: Settings, r2gen: Path, folder: Path) -> Grounds:
         add_collection(workspace, training_reports(r2gen, salt=workspace.settings.salt()), read_images=False)
         build_index(workspace, images=False)
     return Grounds(workspace.retriever, workspace.store.sentences)
-
-
-def _told(train: Callable[[], Any], out: Path, as_json: bool) -> int:
-    """Train, and say where the weights are or how to go on; 130 where a signal ended the sitting."""
-    from dataclasses import asdict
-
-    from radrag.training.runs import Paused
-
-    try:
-        card = train()
-    except Paused as pause:
-        say(str(pause))
-        return 130 if pause.signalled else 0
-    if as_json:
-        emit(asdict(card))
-    else:
-        say(f"Weights, card and curves: {out}")
-    return 0
-
-
-def _again(settings: Settings, kind: str, config: str, data: Path, out: Path, **options: object) -> str:
-    """Return the command that resumes a run; ``options`` of None were not given."""
-    place = [] if settings.workspace == default_workspace() else ["--workspace", str(settings.workspace)]
-    given = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
-    return shlex.join(["radrag", *place, "train", kind, config, "--data", str(data), "--out", str(out), *given])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from radrag.cli.output import JSON_OPTION, emit, say, table
+from radrag.cli.train_runs import again_by, told
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,11 +45,8 @@ def align(
 
     Both encoders stay as they are. Use the result with `radrag index build --alignment RUN`.
     """
-    from dataclasses import asdict
-
     from radrag.training import align as training
     from radrag.training.align_config import AlignConfig
-    from radrag.training.runs import Paused
 
     values = AlignConfig.read(config, minutes=minutes, seed=seed)
     known, cards = _data(settings, values, data, out)
@@ -60,18 +57,8 @@ def align(
         else:
             click.echo(_folds_table(measured))
         return 0
-    given = ["--seed", str(seed)] if seed is not None else []
-    again = shlex.join(["radrag", "train", "align", config, "--data", str(data), "--out", str(out), *given])
-    try:
-        card = training.run(values, out, data=known, encoders=cards, again=again)
-    except Paused as pause:
-        say(str(pause))
-        return 130 if pause.signalled else 0
-    if as_json:
-        emit(asdict(card))
-    else:
-        say(f"Weights, card and curves: {out} ({card.size_bytes / 1e6:.1f} MB)")
-    return 0
+    again = again_by(settings, "align", config, data, out, seed=seed)
+    return told(lambda: training.run(values, out, data=known, encoders=cards, again=again), out, as_json)
 
 
 @click.command("align-scores")

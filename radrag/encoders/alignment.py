@@ -14,6 +14,7 @@ import numpy as np
 from radrag.disk import replacing, sha256_of
 from radrag.encoders.base import FloatArray, unit_rows
 from radrag.errors import WeightsError
+from radrag.models.run_card import read_run_card
 from radrag.models.weights import find_weights, load_state
 
 if TYPE_CHECKING:
@@ -64,12 +65,7 @@ class AlignmentCard:
         Raises:
             WeightsError: it is not one.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            tuples = {name: tuple(values[name]) for name in ("labels", "limits")}
-            return cls(**{**values, **tuples})
-        except (ValueError, TypeError, KeyError) as error:
-            raise WeightsError(f"{path.name} is no card of an alignment.", hint=f"Train it: {TRAINING}") from error
+        return read_run_card(cls, path, what="an alignment", tuples=("labels", "limits"), hint=f"Train it: {TRAINING}")
 
 
 class Alignment:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from radrag.disk import replacing, sha256_of
-from radrag.errors import WeightsError
+from radrag.models.run_card import read_run_card
 from radrag.models.weights import find_weights, load_state
 
 if TYPE_CHECKING:
@@ -58,13 +58,7 @@ class MiniCard:
         Raises:
             WeightsError: it is not one.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**values, "limits": tuple(values["limits"])})
-        except (ValueError, TypeError, KeyError) as error:
-            raise WeightsError(
-                f"{path.name} is no card of the small generator.", hint=f"Train it: {TRAINING}"
-            ) from error
+        return read_run_card(cls, path, what="the small generator", tuples=("limits",), hint=f"Train it: {TRAINING}")
 
 
 def save_mini(folder: Path, state: Mapping[str, torch.Tensor], card: MiniCard) -> MiniCard:
