@@ -32,7 +32,9 @@ def test_the_card_describes_the_shipped_file():
 
 
 def test_a_draft_of_the_shipped_generator_is_checked_as_every_other(own_workspace, sample_radiograph, capsys):
-    assert run(["--workspace", str(own_workspace), "draft", str(sample_radiograph), "--generator", "mini", "--json"]) == 0
+    assert (
+        run(["--workspace", str(own_workspace), "draft", str(sample_radiograph), "--generator", "mini", "--json"]) == 0
+    )
     draft = json.loads(capsys.readouterr().out)
     assert draft["provenance"]["generator"]["name"] == "mini"
     assert draft["sentences"]
