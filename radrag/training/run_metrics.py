@@ -66,8 +66,8 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         axes = figure.add_subplot(lines, columns, number)
         steps, values = zip(*((row["step"], row[name]) for row in rows if name in row), strict=True)
         many = len(values) > SMOOTHED
-        mark = "o" if len(values) == 1 else ""  # a line of one point is none
-        axes.plot(steps, values, mark, ls="-", linewidth=0.6 if many else 1.2, alpha=0.4 if many else 1, color="C0")
+        mark = "o" if len(values) == 1 else None  # a line of one point is none
+        axes.plot(steps, values, marker=mark, lw=0.6 if many else 1.2, alpha=0.4 if many else 1, color="C0")
         if many:
             axes.plot(steps, _running_mean(values), color="C0")
         axes.set_title(name, fontsize=9)
