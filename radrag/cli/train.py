@@ -9,18 +9,14 @@ import click
 
 from radrag.cli.output import JSON_OPTION
 from radrag.cli.train_align import align, align_scores
-from radrag.cli.train_runs import again_by, told
+from radrag.cli.train_runs import FOLDER, MINUTES, OUT, SEED, again_by, told
 from radrag.cli.train_starter import starter
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
     from radrag.training.generator_data import Grounds
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
 DATA = click.option("--data", type=FOLDER, required=True, help="Folder with nih/ and iu_xray/ (docs/training.md).")
-OUT = click.option("--out", type=FOLDER, required=True, help="Folder of the run; one with a run in it resumes it.")
-MINUTES = click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End this sitting after so long.")
-SEED = click.option("--seed", type=int, help="Instead of the run's own.")
 
 
 @click.group()

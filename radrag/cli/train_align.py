@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radrag.cli.output import JSON_OPTION, emit, say, table
-from radrag.cli.train_runs import again_by, told
+from radrag.cli.train_runs import FOLDER, MINUTES, OUT, SEED, again_by, told
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from radrag.training.align_config import AlignConfig
     from radrag.training.align_data import AlignData
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
 DATA = click.option(
     "--data", type=FOLDER, required=True, help="Folder with nih/, pairs/, series/ and iu_xray/ (docs/training.md)."
 )
@@ -25,9 +24,9 @@ DATA = click.option(
 @click.command()
 @click.argument("config", default="align")
 @DATA
-@click.option("--out", type=FOLDER, required=True, help="Folder of the run; one with a run in it resumes it.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End this sitting after so long.")
-@click.option("--seed", type=int, help="Instead of the run's own.")
+@OUT
+@MINUTES
+@SEED
 @click.option("--cross-validate", is_flag=True, help="Only measure the run's values on folds of the training patients.")
 @JSON_OPTION
 @click.pass_obj

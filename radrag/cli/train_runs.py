@@ -1,4 +1,4 @@
-"""What every training command tells at its end, and the command that resumes it."""
+"""What training commands share: options, what they tell at their end, the command that resumes them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
+
 from radrag.cli.output import emit, say
 from radrag.settings import Settings, default_workspace
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+OUT = click.option("--out", type=FOLDER, required=True, help="Folder of the run; one with a run in it resumes it.")
+MINUTES = click.option("--minutes", type=click.FloatRange(0, min_open=True), help="End this sitting after so long.")
+SEED = click.option("--seed", type=int, help="Instead of the run's own.")
 
 
 def told(train: Callable[[], Any], out: Path, as_json: bool) -> int:

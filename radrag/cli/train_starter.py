@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from radrag.cli.output import say
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
+from radrag.cli.train_runs import FOLDER
 
 
 @click.command()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radrag.disk import replacing, sha256_of
 from radrag.encoders.base import FloatArray, unit_rows
 from radrag.errors import WeightsError
-from radrag.models.run_card import read_run_card
+from radrag.models.run_card import RunCard
 from radrag.models.weights import find_weights, load_state
 
 if TYPE_CHECKING:
@@ -29,7 +26,7 @@ CERTAIN = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class AlignmentCard:
+class AlignmentCard(RunCard):
     """What is known of an alignment, written by the run that made it.
 
     Attributes:
@@ -37,9 +34,11 @@ class AlignmentCard:
         labels: whose probabilities the image's side takes, in order.
         appearance: leading components of the image encoder's vectors that it takes.
         dimension: of the shared space.
-        n: images, texts and patients, by name.
-        metrics: what is measured → measure → value.
     """
+
+    WHAT = "an alignment"
+    TRAINING = TRAINING
+    TUPLES = ("labels", "limits")
 
     version: str
     image_encoder: str
@@ -49,23 +48,6 @@ class AlignmentCard:
     labels: tuple[str, ...]
     appearance: int
     dimension: int
-    sha256: str = ""
-    size_bytes: int = 0
-    licence: str = "Apache-2.0"
-    data: str = ""
-    n: Mapping[str, int] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    limits: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a card.
-
-        Raises:
-            WeightsError: it is not one.
-        """
-        return read_run_card(cls, path, what="an alignment", tuples=("labels", "limits"), hint=f"Train it: {TRAINING}")
 
 
 class Alignment:
@@ -164,13 +146,8 @@ class Alignment:
         """Write weights as float16 and the card, with the file's size and SHA-256 in it; return the card."""
         from safetensors.numpy import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / WEIGHTS) as part:
-            save_file({name: np.ascontiguousarray(one, np.float16) for name, one in self._state.items()}, part)
-            part.chmod(0o644)
-            self.card = dataclasses.replace(self.card, sha256=sha256_of(part), size_bytes=part.stat().st_size)
-        with replacing(folder / CARD) as part:
-            part.write_text(json.dumps(dataclasses.asdict(self.card), indent=1) + "\n", encoding="utf-8")
+        stored = {name: np.ascontiguousarray(one, np.float16) for name, one in self._state.items()}
+        self.card = self.card.saved(folder / WEIGHTS, folder / CARD, lambda part: save_file(stored, part))
         return self.card
 
 

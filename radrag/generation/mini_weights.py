@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from radrag.disk import replacing, sha256_of
-from radrag.models.run_card import read_run_card
+from radrag.models.run_card import RunCard
 from radrag.models.weights import find_weights, load_state
 
 if TYPE_CHECKING:
@@ -22,7 +19,7 @@ TRAINING = "radrag train generator --data FOLDER --out RUN"
 
 
 @dataclass(frozen=True, slots=True)
-class MiniCard:
+class MiniCard(RunCard):
     """What is known of the weights, written by the run that made them.
 
     Attributes:
@@ -30,9 +27,10 @@ class MiniCard:
         encoder: name of the image encoder whose feature maps it sees, and the hash of that encoder's card.
         channels: of the feature maps.
         rank, alpha: of the updates; they are scaled by ``alpha / rank``.
-        n: examples and images, by name.
-        metrics: what is measured → measure → value.
     """
+
+    WHAT = "the small generator"
+    TRAINING = TRAINING
 
     version: str
     base: str
@@ -42,23 +40,6 @@ class MiniCard:
     channels: int
     rank: int
     alpha: float
-    sha256: str = ""
-    size_bytes: int = 0
-    licence: str = "Apache-2.0"
-    data: str = ""
-    n: Mapping[str, int] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    limits: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a card.
-
-        Raises:
-            WeightsError: it is not one.
-        """
-        return read_run_card(cls, path, what="the small generator", tuples=("limits",), hint=f"Train it: {TRAINING}")
 
 
 def save_mini(folder: Path, state: Mapping[str, torch.Tensor], card: MiniCard) -> MiniCard:
@@ -66,14 +47,8 @@ def save_mini(folder: Path, state: Mapping[str, torch.Tensor], card: MiniCard) -
     import torch
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / WEIGHTS) as part:
-        save_file({name: value.to(torch.float16).contiguous() for name, value in state.items()}, part)
-        part.chmod(0o644)
-        whole = dataclasses.replace(card, sha256=sha256_of(part), size_bytes=part.stat().st_size)
-    with replacing(folder / CARD) as part:
-        part.write_text(json.dumps(dataclasses.asdict(whole), indent=1) + "\n", encoding="utf-8")
-    return whole
+    stored = {name: value.to(torch.float16).contiguous() for name, value in state.items()}
+    return card.saved(folder / WEIGHTS, folder / CARD, lambda part: save_file(stored, part))
 
 
 def read_card(folder: Path) -> MiniCard:

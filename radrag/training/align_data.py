@@ -29,7 +29,7 @@ from radrag.reports.normalise import normalise
 from radrag.retrieval.levels import at_level, level_places
 from radrag.training.checkpoints import disk_errors
 from radrag.training.heads import distilled
-from radrag.training.nih import LABELS, LabelledImages
+from radrag.training.nih import LABELS, LabelledImages, require_apart
 from radrag.training.starter import FOLDS, calibrate, fold_numbers, out_of_fold, pooled_features
 
 if TYPE_CHECKING:
@@ -153,9 +153,7 @@ def read_films(folder: Path, *, table: str, texts: bool) -> tuple[Film, ...]:
     absent = [film.path.name for film in films if not film.path.is_file()]
     if absent or not films:
         raise CorpusError(f"{len(absent)} of {len(films)} images of {path} are missing.", hint=str(folder / "images"))
-    both = {one.patient for one in films if one.validation} & {one.patient for one in films if not one.validation}
-    if both:
-        raise CorpusError(f"{path}: {len(both)} patients are on both sides of the split.", hint="Split by patient.")
+    require_apart(path, ((one.patient, one.validation) for one in films))
     return films
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,18 +73,10 @@ def read_labels(folder: Path) -> LabelledImages:
             raise CorpusError(f"{table}: columns {', '.join(sorted(missing))} are missing.", hint="See docs/models.md.")
         rows = list(reader)
     paths = tuple(folder / "images" / row["image"] for row in rows)
-    absent = [path.name for path in paths if not path.is_file()]
-    if absent:
-        raise CorpusError(
-            f"{len(absent)} of {len(paths)} images are missing, the first is {absent[0]}.", hint=str(folder)
-        )
+    _require(paths, folder)
     validation = np.array([row["split"] == "val" for row in rows])
     patients = tuple(row["patient"] for row in rows)
-    both = {p for p, v in zip(patients, validation, strict=True) if v} & {
-        p for p, v in zip(patients, validation, strict=True) if not v
-    }
-    if both:
-        raise CorpusError(f"{table}: {len(both)} patients are on both sides of the split.", hint="Split by patient.")
+    require_apart(table, zip(patients, validation.tolist(), strict=True))
     found = np.array([[float(row[column]) for column in COLUMNS] for row in rows])
     soft = np.array([[float(row.get(f"chexnet_{column}") or "nan") for column in COLUMNS] for row in rows])
     normal = (found.sum(axis=1, keepdims=True) == 0).astype(np.float64)
@@ -106,9 +99,29 @@ def read_unlabelled(table: Path) -> tuple[Path, ...]:
             raise CorpusError(f"{table} has no column image.", hint="See docs/models.md.")
         names = [row["image"] for row in reader if row.get("split", "train") == "train"]
     paths = tuple(table.parent / "images" / name for name in names)
+    _require(paths, table.parent)
+    return paths
+
+
+def require_apart(table: Path, rows: Iterable[tuple[str, bool]]) -> None:
+    """Check that no patient has rows for training and for validation.
+
+    Args:
+        rows: patient, and whether the row is for validation.
+
+    Raises:
+        CorpusError: some have.
+    """
+    sides: dict[bool, set[str]] = {True: set(), False: set()}
+    for patient, validation in rows:
+        sides[validation].add(patient)
+    if both := sides[True] & sides[False]:
+        raise CorpusError(f"{table}: {len(both)} patients are on both sides of the split.", hint="Split by patient.")
+
+
+def _require(paths: Sequence[Path], folder: Path) -> None:
     absent = [path.name for path in paths if not path.is_file()]
     if absent:
         raise CorpusError(
-            f"{len(absent)} of {len(paths)} images are missing, the first is {absent[0]}.", hint=str(table.parent)
+            f"{len(absent)} of {len(paths)} images are missing, the first is {absent[0]}.", hint=str(folder)
         )
-    return paths
