@@ -139,7 +139,7 @@ class StarterEncoder:
                 vectors[start:stop] = embedded.cpu().numpy()
                 maps.append(stages[-1].contiguous().cpu().numpy())
                 for place, (row, (_, placement)) in enumerate(zip(probability.cpu().numpy(), batch, strict=True)):
-                    found = self._findings(row, known[start + place])
+                    found = self.findings_of(row, known[start + place])
                     of_image = [stage[place] for stage in stages]
                     activations.append(self._activations(found, of_image, placement, images[start + place].shape))
                     findings.append(with_regions(found, activations[-1]))
@@ -152,6 +152,18 @@ class StarterEncoder:
             feature_maps=np.concatenate(maps) if maps else empty,
             findings=tuple(findings),
             activations=tuple(activations),
+        )
+
+    def findings_of(self, probabilities: FloatArray, view: View = View.UNKNOWN) -> tuple[ImageFinding, ...]:
+        """Return the findings of an image by its labels' probabilities, [l]; of a lateral view they are untrained."""
+        if view is View.LATERAL:
+            return tuple(untrained(label) for label in self._card.labels)
+        labels = self._card.labels
+        usual = np.array([self._card.thresholds[label] for label in labels])
+        held = thresholds_for(probabilities[None].astype(np.float64), usual, labels.index(NO_FINDING))[0]
+        return tuple(
+            ImageFinding(label, float(probability), float(threshold))
+            for label, probability, threshold in zip(labels, probabilities, held, strict=True)
         )
 
     def _activations(
@@ -172,14 +184,3 @@ class StarterEncoder:
             findings[number].label: Activation(share, placement, (shape[0], shape[1]))
             for number, share in zip(outputs, shares, strict=True)
         }
-
-    def _findings(self, probabilities: FloatArray, view: View) -> tuple[ImageFinding, ...]:
-        if view is View.LATERAL:
-            return tuple(untrained(label) for label in self._card.labels)
-        labels = self._card.labels
-        usual = np.array([self._card.thresholds[label] for label in labels])
-        held = thresholds_for(probabilities[None].astype(np.float64), usual, labels.index(NO_FINDING))[0]
-        return tuple(
-            ImageFinding(label, float(probability), float(threshold))
-            for label, probability, threshold in zip(labels, probabilities, held, strict=True)
-        )

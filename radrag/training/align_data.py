@@ -30,7 +30,7 @@ from radrag.retrieval.levels import at_level, level_places
 from radrag.training.checkpoints import disk_errors
 from radrag.training.heads import distilled
 from radrag.training.nih import LABELS, LabelledImages, require_apart
-from radrag.training.starter import FOLDS, calibrate, fold_numbers, out_of_fold, pooled_features
+from radrag.training.starter import FOLDS, fold_numbers, pooled_features, unseen_probabilities
 
 if TYPE_CHECKING:
     from radrag.encoders.starter import StarterEncoder
@@ -215,10 +215,8 @@ def _look(
     with torch.inference_mode():
         embedded, chances = (part.numpy() for part in encoder.network.outputs(torch.from_numpy(features).float()))
     rows = np.flatnonzero(~nih.validation)
-    logits = out_of_fold(features[: len(nih.paths)], distilled(nih.labels, nih.soft), folds)[rows]
-    steepness, shift, _ = calibrate(logits, nih.labels[rows])
     probabilities = chances.copy()
-    probabilities[rows] = 1 / (1 + np.exp(-(logits * steepness + shift)))
+    probabilities[rows] = unseen_probabilities(features[: len(nih.paths)], nih, folds)
     lateral = np.flatnonzero([film.lateral for film in films])
     probabilities[len(nih.paths) + lateral] = np.nan  # as the encoder has it
     return {"vectors": unit_rows(embedded), "probabilities": probabilities.astype(np.float32)}

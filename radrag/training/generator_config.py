@@ -11,8 +11,6 @@ class NoiseConfig(BaseModel):
     """How much noise there is in what the generator is given; see :mod:`radrag.training.noise`.
 
     Attributes:
-        blur: standard deviation of the noise on the log-odds of the image's findings; None for as much as makes the
-            encoder as often right about training images as about those of validation patients.
         query_dropout: share of findings that the prompt does not list.
         plan_dropout: share of the plan's statements that it does not suggest.
         missing_image: share of examples without image tokens.
@@ -24,7 +22,6 @@ class NoiseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    blur: float | None = Field(default=None, ge=0)
     query_dropout: float = Field(default=0.1, ge=0, le=1)
     plan_dropout: float = Field(default=0.15, ge=0, le=1)
     missing_image: float = Field(default=0.15, ge=0, le=1)
@@ -35,7 +32,7 @@ class NoiseConfig(BaseModel):
 
 
 NO_NOISE = NoiseConfig(
-    blur=0, query_dropout=0, plan_dropout=0, missing_image=0, missing_findings=0, wrong_neighbours=(1.0,),
+    query_dropout=0, plan_dropout=0, missing_image=0, missing_findings=0, wrong_neighbours=(1.0,),
     hard_negatives=0, shuffled=False,
 )  # fmt: skip
 """What a generator is given in use, and what the run is validated on."""
@@ -51,9 +48,6 @@ class GeneratorConfig(RunConfig):
         rank, alpha: of the low-rank updates (Hu et al. 2022).
         projector_epochs: over the images' labels before the first step; see :mod:`radrag.training.projector_start`.
         projector_rate: learning rate of the projector from then on.
-        finding_weight: of the loss on sentences that state a finding. Without it the likeliest answer states what is
-            more likely than not, and most findings never are: the starter calls them from 0.15 on (the median of its
-            thresholds), which is odds of one to five or six.
         longest: tokens of prompt and answer; longer examples are left out.
         validation: examples of validation patients.
         validate_every: steps.
@@ -71,7 +65,6 @@ class GeneratorConfig(RunConfig):
     clip: float = Field(default=1.0, gt=0)
     rank: int = Field(default=16, gt=0)
     alpha: float = Field(default=32, gt=0)
-    finding_weight: float = Field(default=5.0, gt=0)
     longest: int = Field(default=640, gt=64)
     validation: int = Field(default=48, gt=0)
     validate_every: int = Field(default=50, gt=0)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.progress import track
 
 from radrag.disk import replacing
 from radrag.domain import ImageFinding, Sentence
+from radrag.encoders.starter import StarterEncoder
 from radrag.errors import CorpusError, TrainingCode, TrainingError, WeightsError
 from radrag.generation.mini_network import GRID, prompt_ids
 from radrag.reports.vocabulary import NO_FINDING
@@ -26,15 +26,17 @@ from radrag.training.generator_config import NO_NOISE, GeneratorConfig, NoiseCon
 from radrag.training.generator_examples import Example, LabelledFindings, Report, Source, make_example
 from radrag.training.losses_text import IGNORED
 from radrag.training.nih import LABELS, LabelledImages
-from radrag.training.noise import log_odds_of
 from radrag.training.run_state import shuffled
-from radrag.training.scores import auc
+from radrag.training.scores import best_f1
+from radrag.training.starter import fold_numbers, pooled_features, unseen_probabilities
 
 if TYPE_CHECKING:
     from radrag.encoders.base import ImageEncoder
     from radrag.retrieval.engine import Retriever
 
 SEEN, FINDINGS = "images.safetensors", "images.json"
+MOST_WEIGHT = 10.0
+"""Of a finding in the loss: one that is hardly ever found would drown the others."""
 ATTEMPTS = 4
 """Images tried, of which the last may carry nothing, before an example is given up, in multiples of what is wanted."""
 
@@ -82,12 +84,14 @@ class Tokens:
 def see_images(encoder: ImageEncoder, data: LabelledImages, folder: Path, *, batch: int = 16) -> SeenImages:
     """Return what the encoder sees in all images, from the folder where it was kept.
 
+    Of the training images, from whose labels the starter learned, it is what heads say that saw none of the patient.
+
     Raises:
         WeightsError: the encoder has no feature maps.
     """
     from safetensors.torch import load_file, save_file
 
-    known = {"encoder": encoder.card.card_hash, "images": [path.name for path in data.paths]}
+    known = {"encoder": encoder.card.card_hash, "images": [path.name for path in data.paths], "unseen": True}
     if (folder / FINDINGS).is_file():
         kept = json.loads((folder / FINDINGS).read_text(encoding="utf-8"))
         if kept["of"] == known:
@@ -101,6 +105,8 @@ def see_images(encoder: ImageEncoder, data: LabelledImages, folder: Path, *, bat
             raise WeightsError("This image encoder gives no feature maps.", hint="Use --encoder starter.")
         maps.append(torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(encoding.feature_maps), GRID).half())
         found += [tuple(_plain(one) for one in of) for of in encoding.findings]
+    if isinstance(encoder, StarterEncoder):
+        found = _unseen(encoder, data, found)
     seen = SeenImages(torch.cat(maps), tuple(found))
     with disk_errors("what the encoder sees"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,6 +118,18 @@ def see_images(encoder: ImageEncoder, data: LabelledImages, folder: Path, *, bat
     return seen
 
 
+def _unseen(
+    encoder: StarterEncoder, data: LabelledImages, findings: Sequence[tuple[ImageFinding, ...]]
+) -> list[tuple[ImageFinding, ...]]:
+    """Return the findings with those of the training images out of fold."""
+    features = pooled_features(encoder.network, data.paths)
+    chances = unseen_probabilities(features, data, fold_numbers(data, seed=0))
+    changed = list(findings)
+    for row, of in zip(np.flatnonzero(~data.validation).tolist(), chances, strict=True):
+        changed[row] = encoder.findings_of(of.astype(np.float32))
+    return changed
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grounds:
     """The reports that ground examples: what searches them, and case ids → their sentences."""
@@ -120,9 +138,7 @@ class Grounds:
     sentences_of: Callable[[Sequence[str]], Mapping[str, tuple[Sentence, ...]]]
 
 
-def source_of(
-    grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Sequence[int], hits: int, *, blur: float = 0.0
-) -> Source:
+def source_of(grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Sequence[int], hits: int) -> Source:
     """Return what examples of some images are made from; its images have the order of ``rows``."""
     retriever = grounds.retriever
     images = tuple(
@@ -135,13 +151,23 @@ def source_of(
         Report(case_id, retriever.cases[case_id].patient_key, _image_labels(retriever.cases[case_id].labels))
         for case_id in retriever.cases.ids
     )
-    return Source(retriever.search, grounds.sentences_of, reports, images, hits, blur, usual_log_odds(seen, rows))
+    return Source(retriever.search, grounds.sentences_of, reports, images, hits)
 
 
 def make_tokens(
-    source: Source, rows: Sequence[int], tokenizer: Any, *, count: int, config: GeneratorConfig, noise: NoiseConfig
+    source: Source,
+    rows: Sequence[int],
+    tokenizer: Any,
+    weights: Mapping[str, float],
+    *,
+    count: int,
+    config: GeneratorConfig,
+    noise: NoiseConfig,
 ) -> Tokens:
     """Make examples, each image as often as the others, and turn them into tokens; the same for the same values.
+
+    Args:
+        weights: see :func:`finding_weights`.
 
     Raises:
         CorpusError: not one example could be made.
@@ -159,9 +185,9 @@ def make_tokens(
             example = make_example(source, orders[epoch][place], noise, draw)
             if example is None:
                 continue
-            ids, answer, weights = example_ids(tokenizer, example, config.finding_weight)
+            ids, answer, counts = example_ids(tokenizer, example, weights)
             if len(ids) <= config.longest:
-                made.append((ids, answer, weights, rows[example.image] if example.image >= 0 else -1))
+                made.append((ids, answer, counts, rows[example.image] if example.image >= 0 else -1))
                 break
     if not made:
         raise CorpusError(
@@ -170,16 +196,18 @@ def make_tokens(
     return Tokens(*(tuple(one) for one in zip(*made, strict=True)))
 
 
-def example_ids(tokenizer: Any, example: Example, finding_weight: float) -> tuple[list[int], int, list[float]]:
-    """Return an example's tokens with the one that ends it, where the answer begins, and the answer's weights."""
+def example_ids(tokenizer: Any, example: Example, weights: Mapping[str, float]) -> tuple[list[int], int, list[float]]:
+    """Return an example's tokens with the one that ends it, where the answer begins, and what its tokens count."""
     prompt = prompt_ids(tokenizer, example.prompt.system, example.prompt.user, image=example.image >= 0)
     text, stating = example.answer.text, example.answer.stating
     answer = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    weights = [
-        finding_weight if any(start < last and end > first for first, last in stating) else 1.0
-        for start, end in answer["offset_mapping"]
-    ]
-    return [*prompt, *answer["input_ids"], tokenizer.eos_token_id], len(prompt), [*weights, 1.0]
+
+    def counts(start: int, end: int) -> float:
+        stated = [one for first, last, labels in stating if start < last and end > first for one in labels]
+        return sum(weights.get(one, 1.0) for one in stated) / len(stated) if stated else 1.0
+
+    counted = [counts(start, end) for start, end in answer["offset_mapping"]]
+    return [*prompt, *answer["input_ids"], tokenizer.eos_token_id], len(prompt), [*counted, 1.0]
 
 
 def kept_tokens(path: Path, encoder: str, make: Callable[[], Tokens]) -> Tokens:
@@ -222,12 +250,12 @@ def make_both(
         learner: hash of the image encoder's card, and the language model's tokenizer.
     """
     encoder, tokenizer = learner
+    weights = finding_weights(seen, data)
 
     def made(*, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         rows = np.flatnonzero(data.validation == validation).tolist()
-        blur = noise.blur if noise.blur is not None else matching_blur(seen, data, seed=config.seed)
-        source = source_of(grounds, seen, data, rows, config.hits, blur=blur)
-        return make_tokens(source, rows, tokenizer, count=count, config=config, noise=noise)
+        source = source_of(grounds, seen, data, rows, config.hits)
+        return make_tokens(source, rows, tokenizer, weights, count=count, config=config, noise=noise)
 
     def kept(name: str, *, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         return kept_tokens(folder / name, encoder, lambda: made(validation=validation, count=count, noise=noise))
@@ -238,36 +266,27 @@ def make_both(
     )
 
 
-def usual_log_odds(seen: SeenImages, rows: Sequence[int]) -> dict[str, tuple[float, float]]:
-    """Return label → mean and standard deviation of the log-odds that the encoder gives some images."""
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        for finding in seen.findings[row]:
-            if finding.trained:
-                found.setdefault(finding.label, []).append(log_odds_of(finding))
-    return {label: (float(np.mean(values)), float(np.std(values))) for label, values in found.items()}
+def finding_weights(seen: SeenImages, data: LabelledImages) -> dict[str, float]:
+    """Return finding → how many times the loss on sentences that state it counts.
 
+    The generator writes what is likeliest, and findings are rarely more likely than not. With odds of one to w against
+    it a finding is written if it counts w times, and the probability from which on F1 gains by it is half of the best
+    F1 (Lipton et al. 2014, "Optimal thresholding of classifiers to maximize F1 measure"), here of the training images.
 
-def matching_blur(seen: SeenImages, data: LabelledImages, *, seed: int, most: float = 8.0) -> float:
-    """Return the noise by which the encoder is as right about training images as about validation ones, to a tenth.
-
-    Right is the mean AUC over the labels that it was trained for; 0 where it is no better about training images.
+    Returns:
+        Names of images' findings and of reports'; the smaller weight where two findings share a name.
     """
-    named = [place for place, one in enumerate(seen.findings[0]) if one.trained and one.label in LABELS]
-    columns = [LABELS.index(seen.findings[0][place].label) for place in named]
-    log_odds = np.array([[log_odds_of(of[place]) for place in named] for of in seen.findings])
-    drawn = np.random.default_rng(seed).normal(size=log_odds.shape)
-
-    def right(rows: npt.NDArray[np.bool_], spread: float) -> float:
-        noisy = log_odds + spread * drawn
-        found = [auc(data.labels[rows, column], noisy[rows, place]) for place, column in enumerate(columns)]
-        told = [value for value in found if not np.isnan(value)]
-        return sum(told) / len(told) if told else 0.0
-
-    wanted = right(data.validation, 0)
-    return next(
-        (spread for spread in np.arange(0, most, 0.1).tolist() if right(~data.validation, spread) <= wanted), most
-    )
+    rows = np.flatnonzero(~data.validation)
+    weights: dict[str, float] = {}
+    for column, label in enumerate(LABELS):
+        found = [{one.label: one.probability for one in seen.findings[row] if one.trained}.get(label) for row in rows]
+        truth = data.labels[rows, column]
+        if label == NO_FINDING or None in found or not truth.any():
+            continue
+        weight = min(2 / best_f1(truth, np.array(found, np.float64)) - 1, MOST_WEIGHT)
+        for name in (label, *report_names(label)):
+            weights[name] = min(weight, weights.get(name, MOST_WEIGHT))
+    return weights
 
 
 def _image_labels(stated: Mapping[str, float]) -> frozenset[str]:

@@ -13,7 +13,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from radrag.domain import Change, Finding, Hit, ImageFinding, Polarity, Sentence, Severity, Side
 from radrag.generation.answers import LONGEST, MOST_CITED
@@ -54,10 +54,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is right to write: JSON, and from which to which character its sentences that state a finding go."""
+    """What is right to write: JSON, and where it states findings.
+
+    Attributes:
+        stating: from which to which character a sentence that states findings goes, and which they are.
+    """
 
     text: str
-    stating: tuple[tuple[int, int], ...]
+    stating: tuple[tuple[int, int, frozenset[str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,6 @@ class Source:
         reports: those that may lend words and evidence.
         images: those that may be seen.
         hits: how many cases ground an example.
-        blur: standard deviation of the noise on the findings' log-odds; what else is noise is in the settings.
-        usual: label → mean and standard deviation of the log-odds over the images.
     """
 
     search: Callable[[Query, int], tuple[Hit, ...]]
@@ -88,8 +90,6 @@ class Source:
     reports: tuple[Report, ...]
     images: tuple[LabelledFindings, ...]
     hits: int
-    blur: float = 0.0
-    usual: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def evidence(self, hits: Sequence[Hit]) -> tuple[Sentence, ...]:
         """Return the sentences of hits, in their order, as the drafter does."""
@@ -101,7 +101,7 @@ def make_example(source: Source, row: int, settings: NoiseConfig, draw: random.R
     """Make an example of one image; None where image and evidence carry nothing that may be said."""
     image = source.images[row]
     report = matching(image.labels, source.reports, draw)
-    findings = noise.blurred(image.findings, source.blur, draw, source.usual) if source.blur else image.findings
+    findings = image.findings
     query = query_from_image(findings, exclude_patient=report.patient_key)
     found = source.search(replace(query, exclude_cases=frozenset({report.case_id})), source.hits)
     others = [one.case_id for one in source.reports if one.case_id != report.case_id]
@@ -166,7 +166,7 @@ def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], mo
         most: section → sentences that the answer may have.
     """
     sections: dict[str, list[dict[str, object]]] = {section: [] for section in most}
-    stating: list[dict[str, object]] = []
+    stating: list[tuple[dict[str, object], frozenset[str]]] = []
     for planned in plan.statements:
         statement = _carried(planned, shown)
         cited = _cited(statement, shown)
@@ -174,19 +174,20 @@ def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], mo
         written = sections[statement.section]
         if cited and re.fullmatch(PLAIN, text) and len(text) <= LONGEST and len(written) < most[statement.section]:
             written.append({"text": text, "evidence": cited})
-            if set(statement.states) - {NO_FINDING}:
-                stating.append(written[-1])
+            if stated := frozenset(statement.states) - {NO_FINDING}:
+                stating.append((written[-1], stated))
     return _answer(sections, stating) if any(sections.values()) else None
 
 
-def _answer(sections: Mapping[str, list[dict[str, object]]], stating: Sequence[dict[str, object]]) -> Answer:
+def _answer(
+    sections: Mapping[str, list[dict[str, object]]], stating: Sequence[tuple[dict[str, object], frozenset[str]]]
+) -> Answer:
     """Return the JSON; a span begins with the bracket or blank before a sentence, which decides whether it comes."""
     text, end, spans = json.dumps(sections), 0, []
     for one in (one for written in sections.values() for one in written):
         start = text.index(json.dumps(one), end)
         end = start + len(json.dumps(one))
-        if any(one is other for other in stating):
-            spans.append((start - 1, end))
+        spans += [(start - 1, end, stated) for other, stated in stating if other is one]
     return Answer(text, tuple(spans))
 
 

@@ -5,45 +5,14 @@ Every function takes its random numbers and gives values back; the same numbers 
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from radrag.domain import Finding, Hit, ImageFinding, Polarity, Sentence, Side
 from radrag.generation.plan import Plan
 
 _OTHER = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}
-
-
-def blurred(
-    findings: Sequence[ImageFinding], spread: float, draw: random.Random, usual: Mapping[str, tuple[float, float]]
-) -> tuple[ImageFinding, ...]:
-    """Add normal noise of a standard deviation to each probability's log-odds, and keep their usual mean and spread.
-
-    The encoder's heads learned from the training images, so that it is righter about them than about any other; a
-    generator that learned to believe it would do so in use.
-
-    Args:
-        usual: label → mean and standard deviation of the log-odds over the images.
-    """
-
-    def moved(finding: ImageFinding) -> ImageFinding:
-        noise = draw.gauss(0, spread)
-        if not finding.trained:
-            return finding
-        mean, deviation = usual[finding.label]
-        narrowed = deviation / math.hypot(deviation, spread) if deviation else 1.0
-        log_odds = mean + (log_odds_of(finding) - mean + noise) * narrowed
-        return replace(finding, probability=1 / (1 + math.exp(-log_odds)))
-
-    return tuple(moved(finding) for finding in findings)
-
-
-def log_odds_of(finding: ImageFinding) -> float:
-    """Return a finding's log-odds, kept off infinity."""
-    inside = min(max(finding.probability, 1e-6), 1 - 1e-6)
-    return math.log(inside / (1 - inside))
 
 
 def without_query(findings: Sequence[ImageFinding], share: float, draw: random.Random) -> tuple[ImageFinding, ...]:

@@ -20,6 +20,15 @@ def auc(truth: Vector, score: Vector) -> float:
     return float((ranks[truth == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+def best_f1(truth: Vector, score: Vector) -> float:
+    """Return the highest F1 that a threshold on the scores has; 0 without a positive."""
+    order = np.argsort(-score, kind="stable")
+    right = np.cumsum(truth[order] > 0)
+    last = np.append(np.diff(score[order]) != 0, True)  # equal scores are called together
+    found = 2 * right / (np.arange(1, len(score) + 1) + right[-1])
+    return float(found[last].max())
+
+
 def bootstrap_interval(
     truth: Vector, score: Vector, groups: npt.NDArray[np.str_], *, rounds: int = 1000, seed: int = 0
 ) -> tuple[float, float]:

@@ -207,6 +207,22 @@ def calibrate(logits: Matrix, labels: Matrix) -> tuple[Matrix, Matrix, dict[str,
     return steepness, shift, thresholds
 
 
+def unseen_probabilities(features: Matrix, data: LabelledImages, folds: npt.NDArray[np.int64]) -> Matrix:
+    """Return the calibrated probabilities [n, l] of the training images by heads that saw no image of their patient.
+
+    What the starter itself says of them is too good to learn from: its heads learned from these very images.
+
+    Args:
+        features: [n, d], of all images of ``data``.
+        folds: of each image; -1 for validation.
+    """
+    rows = np.flatnonzero(~data.validation)
+    logits = out_of_fold(features, distilled(data.labels, data.soft), folds)[rows]
+    steepness, shift, _ = calibrate(logits, data.labels[rows])
+    found: Matrix = 1 / (1 + np.exp(-(logits * steepness + shift)))
+    return found
+
+
 def train(data: LabelledImages, out: Path, *, seed: int, others: Sequence[Path] = ()) -> None:
     """Fit heads and embedding, calibrate, evaluate once on ``val``, write ``starter.safetensors`` and its card.
 

@@ -40,15 +40,14 @@ BLIND = (image_finding("Pleural Effusion", 0.2), image_finding("Pneumothorax", 0
 """What an encoder says that misses the effusion and sees an emphysema."""
 
 
-def source(labels, asked=None, blur=0.0):
+def source(labels, asked=None):
     def search(query, k):
         if asked is not None:
             asked.append(query)
         return tuple(hit(case, rank) for rank, case in enumerate(("c:1", "c:2", "c:3"), start=1))
 
     images = (LabelledFindings(BLIND, frozenset(labels)),)
-    usual = {one.label: (-1.0, 1.0) for one in BLIND}
-    return Source(search, lambda ids: {one: CASES[one] for one in ids}, REPORTS, images, 3, blur, usual)
+    return Source(search, lambda ids: {one: CASES[one] for one in ids}, REPORTS, images, 3)
 
 
 def said(example):
@@ -72,8 +71,8 @@ def test_no_evidence_of_the_report_that_lends_its_words_is_searched():
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_the_noise_every_answer_can_be_read_and_cites_what_says_it(seed):
     noise = NoiseConfig(missing_findings=0.4, missing_image=0.4, plan_dropout=0.5, hard_negatives=3)
-    example = make_example(source({"Pleural Effusion"}, blur=1.5), 0, noise, random.Random(seed))
-    assert example == make_example(source({"Pleural Effusion"}, blur=1.5), 0, noise, random.Random(seed))
+    example = make_example(source({"Pleural Effusion"}), 0, noise, random.Random(seed))
+    assert example == make_example(source({"Pleural Effusion"}), 0, noise, random.Random(seed))
     if example:
         written = json.loads(example.answer.text)
         assert read_answer(example.answer.text, example.prompt.evidence)
@@ -146,9 +145,9 @@ def test_what_states_a_finding_is_marked_from_where_it_is_decided_to_write_it():
         )
     )
     answer = answer_of(plan, (EFFUSION, CLEAR), (), MOST)
-    assert [answer.text[start:end] for start, end in answer.stating] == [
-        ' {"text": "There is a pleural effusion.", "evidence": [1]}',
-        '[{"text": "Pleural effusion.", "evidence": [1]}',
+    assert [(answer.text[start:end], labels) for start, end, labels in answer.stating] == [
+        (' {"text": "There is a pleural effusion.", "evidence": [1]}', {"Pleural Effusion"}),
+        ('[{"text": "Pleural effusion.", "evidence": [1]}', {"Pleural Effusion"}),
     ]
 
 

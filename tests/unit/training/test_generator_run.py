@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from fakes import hit, image_finding, sentence
 from PIL import Image
 from tiny_generators import generator_folder
 
+from radrag.encoders import load_image_encoder
 from radrag.encoders.base import ImageEncoding
 from radrag.errors import CorpusError, TrainingError, UsageError, WeightsError
 from radrag.generation import mini, mini_network
@@ -20,10 +22,13 @@ from radrag.generation.mini_prompt import mini_prompt
 from radrag.generation.mini_weights import WEIGHTS, read_card, read_state
 from radrag.generation.plan import Plan
 from radrag.models.card import ModelCard
-from radrag.training import generator, runs
+from radrag.reports.wordings import report_names
+from radrag.training import generator, generator_data, runs
 from radrag.training.generator_config import GeneratorConfig
-from radrag.training.generator_data import Grounds, SeenImages, matching_blur, see_images
+from radrag.training.generator_data import Grounds, SeenImages, example_ids, finding_weights, see_images
+from radrag.training.generator_examples import Answer, Example
 from radrag.training.nih import LABELS, LabelledImages
+from radrag.training.scores import auc, best_f1
 
 CONFIG = GeneratorConfig(
     seed=1, examples=8, steps=6, batch=2, validation=2, validate_every=3, rank=2, alpha=4, longest=6000, rate=0.01,
@@ -118,13 +123,64 @@ def test_reports_that_carry_nothing_are_told(tmp_path, parts):
         generator.run(CONFIG, tmp_path / "run", **parts | {"grounds": silent})
 
 
-def test_sentences_that_state_a_finding_weigh_more(tmp_path, parts):
-    generator.run(CONFIG, tmp_path / "run", **parts)
-    kept = json.loads((tmp_path / "run" / "data" / "train.json").read_text())
-    for ids, answer, weights in zip(kept["ids"], kept["answers"], kept["weights"], strict=True):
-        assert len(weights) == len(ids) - answer
-        assert weights[0] == weights[-1] == 1.0  # the first bracket and the end say nothing of a finding
-        assert set(weights) == {1.0, CONFIG.finding_weight}
+def test_only_the_tokens_of_sentences_that_state_a_finding_count_more():
+    text = '{"findings": [{"text": "There is a mass.", "evidence": [1]}, {"text": "No effusion.", "evidence": [2]}]}'
+    first, last = text.index("[{"), text.index("}, {") + 1
+    example = Example(mini_prompt((), Plan(), ()), Answer(text, ((first, last, frozenset({"Mass", "Hernia"})),)), -1)
+    ids, answer, counts = example_ids(Letters(), example, {"Mass": 4.0, "Hernia": 8.0})
+    assert len(counts) == len(ids) - answer
+    assert counts[:first] == [1.0] * first
+    assert counts[first:last] == [6.0] * (last - first)  # the mean of the findings that it states
+    assert counts[last:] == [1.0] * (len(counts) - last)
+
+
+def test_a_finding_counts_as_often_as_puts_its_threshold_at_half_of_the_best_f1():
+    truth = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 0])
+    told = (0.9, 0.8, 0.7, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
+    findings = tuple((image_finding("Infiltration", one), image_finding("Edema", 0.2)) for one in (*told, 0.9, 0.9))
+    labels = np.zeros((12, len(LABELS)))
+    labels[:10, LABELS.index("Infiltration")] = truth
+    labels[10:, LABELS.index("Edema")] = 1
+    data = LabelledImages((), (), np.arange(12) >= 10, labels, np.full((12, 14), math.nan))
+    weights = finding_weights(SeenImages(torch.zeros(0), findings), data)
+    half = best_f1(truth, np.array(told)) / 2
+    assert half == pytest.approx(3 / 7)  # four are called, three of them rightly
+    assert 1 / (1 + weights["Infiltration"]) == pytest.approx(half)
+    assert weights[report_names("Infiltration")[0]] == weights["Infiltration"]
+    assert "Edema" not in weights  # only validation patients have it
+
+
+def test_of_training_images_the_starter_says_what_heads_say_that_saw_none_of_the_patient(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = (rng.random((60, len(LABELS))) < 0.5).astype(float)
+    features = np.concatenate([labels, rng.normal(size=(60, 80))], axis=1)  # more columns than images: all is learned
+    features[:, : len(LABELS)] += rng.normal(size=labels.shape) * 2
+    data = LabelledImages(
+        tuple(Path(f"{number}.png") for number in range(60)),
+        tuple(f"p{number}" for number in range(60)),
+        np.arange(60) >= 50,
+        labels,
+        np.full((60, 14), math.nan),
+    )
+    monkeypatch.setattr(generator_data, "pooled_features", lambda network, paths: features)
+    monkeypatch.setattr(generator_data, "read_grey", lambda path: np.full((8, 8), 0.5, np.float32))
+    starter = load_image_encoder("starter")
+    seen = see_images(starter, data, tmp_path / "seen")
+    column = LABELS.index("Mass")
+    told = np.array([of[column].probability for of in seen.findings])
+    assert len(set(told[50:])) == 1  # as the encoder says of one grey image
+    assert len(set(told[:50])) == 50
+    assert auc(labels[:50, column], told[:50]) < 0.85  # heads that saw them would be right about all
+    assert seen.findings == see_images(only_named(starter.card), data, tmp_path / "seen").findings
+
+
+class Letters:
+    """A tokenizer whose tokens are letters."""
+
+    eos_token_id = 0
+
+    def __call__(self, text, add_special_tokens, return_offsets_mapping=False):
+        return {"input_ids": [*map(ord, text)], "offset_mapping": [(one, one + 1) for one in range(len(text))]}
 
 
 def test_only_updates_and_projector_learn(tmp_path, parts):
@@ -153,20 +209,6 @@ def test_the_same_encoder_looks_once_and_another_one_anew(tmp_path, parts):
     again = see_images(only_named(parts["encoder"].card), parts["data"], tmp_path / "seen")
     assert torch.equal(first.maps, again.maps)
     assert again.findings == first.findings
-
-
-def test_the_noise_makes_the_encoder_as_right_about_training_images_as_about_others():
-    draw = np.random.default_rng(0)
-    truth = draw.random(400) < 0.5
-    validation = np.arange(400) >= 200
-    known = np.where(validation, 0.4, 3.0) * np.where(truth, 1, -1) + draw.normal(size=400)
-    seen = SeenImages(torch.zeros(0), tuple((image_finding("Mass", float(1 / (1 + np.exp(-one)))),) for one in known))
-    labels = np.zeros((400, len(LABELS)))
-    labels[:, LABELS.index("Mass")] = truth
-    data = LabelledImages((), (), validation, labels, np.full((400, 14), math.nan))
-    assert 2 < matching_blur(seen, data, seed=0) < 8
-    fair = LabelledImages((), (), ~validation, labels, np.full((400, 14), math.nan))
-    assert matching_blur(seen, fair, seed=0) == 0
 
 
 def test_an_encoder_without_feature_maps_is_told(tmp_path, parts):

@@ -1,10 +1,7 @@
 """Noise for training: seeded, and each kind what it says."""
 
-import math
 import random
-import statistics
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +10,6 @@ from radrag.generation.plan import Plan, Statement
 from radrag.training import noise
 
 SEEN = tuple(ImageFinding(label, 0.3, 0.5) for label in ("Edema", "Mass", "Nodule", "Hernia"))
-USUAL = dict.fromkeys(("Edema", "Mass", "Nodule", "Hernia"), (-1.0, 1.2))
 HITS = tuple(Hit(f"c:{rank}", rank, 1.0, {}) for rank in range(1, 6))
 
 
@@ -32,7 +28,6 @@ def test_the_same_seed_gives_the_same_noise():
     def made(seed):
         draw = random.Random(seed)
         return (
-            noise.blurred(SEEN, 1.0, draw, USUAL),
             noise.without_query(SEEN, 0.5, draw),
             noise.with_wrong_neighbours(HITS, ["c:8", "c:9"], 2, draw),
             noise.shuffled_evidence([EFFUSION, NEGATED, ELSE], draw),
@@ -41,31 +36,6 @@ def test_the_same_seed_gives_the_same_noise():
 
     assert made(1) == made(1)
     assert made(1) != made(2)
-
-
-@given(st.floats(0, 3), st.integers(0, 99))
-def test_blurred_probabilities_stay_probabilities(spread, seed):
-    blurred = noise.blurred(SEEN, spread, random.Random(seed), USUAL)
-    assert all(0 < one.probability < 1 for one in blurred)
-    assert [one.label for one in blurred] == [one.label for one in SEEN]
-
-
-def test_without_spread_nothing_is_blurred_and_what_was_not_looked_for_stays_so():
-    unknown = ImageFinding("Fracture", float("nan"), float("nan"), trained=False)
-    same = noise.blurred((*SEEN, unknown), 0, random.Random(0), USUAL)
-    assert all(abs(one.probability - 0.3) < 1e-9 for one in same[:-1])
-    assert noise.blurred((unknown,), 2, random.Random(0), USUAL) == (unknown,)
-
-
-def test_blurring_keeps_the_usual_mean_and_spread_of_the_log_odds():
-    draw = random.Random(0)
-    usual = {"Edema": (-1.0, 1.2)}
-    clean = [1 / (1 + math.exp(-draw.gauss(-1, 1.2))) for _ in range(4000)]
-    noisy = [noise.blurred((ImageFinding("Edema", one, 0.5),), 2.0, draw, usual)[0] for one in clean]
-    log_odds = [noise.log_odds_of(one) for one in noisy]
-    assert statistics.mean(log_odds) == pytest.approx(-1, abs=0.1)
-    assert statistics.stdev(log_odds) == pytest.approx(1.2, abs=0.1)
-    assert statistics.correlation(clean, log_odds) < 0.7
 
 
 def test_query_dropout_leaves_out_its_share():
