@@ -198,11 +198,18 @@ def grounding_report(scores: GroundingScores) -> str:
     rows: list[tuple[object, ...]] = [("sentences", *(f"{scores.sentences[method]:,}" for method in methods))]
     rows += [(name, *(_cell(*scores.shares[method][name]) for method in methods)) for name in SHARES]
     rows += [(f"{name} (number)", *(scores.counts[method][name] for method in methods)) for name in COUNTS]
+    rows += [
+        (f"findings, {name} F1", *(_cell(scores.f1[method][name], scores.n) for method in methods))
+        for name in ("macro", "micro")
+    ]
     lines = [
         f"{scores.generator}: n = {scores.n:,} images of {scores.patients:,} patients; {len(scores.failed)} failed and "
         f"count as bad as can be; for {len(scores.abstained)} nothing was drafted.",
         table(("measure", *methods), rows),
     ]
+    if not isnan(scores.seconds[0]):
+        median, most = scores.seconds
+        lines.append(f"Seconds a draft, the image read already: {median:.2f} median, {most:.2f} 95th percentile.")
     if scores.controls:
         lines.append(table(("control: share that went wrong", "share"), _controls(scores.controls)))
     return "\n\n".join([*lines, "Means over drafts; in brackets 95 % intervals, bootstrap by patient."])

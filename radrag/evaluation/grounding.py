@@ -7,15 +7,18 @@ report, and the report of a case drawn at random.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isnan
+from math import isnan, nan
 from typing import Any
+
+import numpy as np
 
 from radrag.domain import Draft, Sentence
 from radrag.errors import GenerationError, RadragError, StudyRefused
 from radrag.evaluation.grounding_controls import PlantedWorkspace, plants
-from radrag.evaluation.grounding_measures import COUNTS, FAILED, SHARES, Text, measure
+from radrag.evaluation.grounding_measures import COUNTS, FAILED, SHARES, Text, judged, measure
 from radrag.evaluation.grounding_studies import EvaluationStudy, positives, with_images_of, with_noise
 from radrag.evaluation.intervals import Estimate, PatientBootstrap
 from radrag.grounding.omissions import find_omissions
@@ -45,6 +48,8 @@ class GroundingScores:
         sentences: method → number of sentences.
         shares: method → measure → mean over drafts and its interval.
         counts: method → measure → sum over drafts.
+        f1: method → ``macro`` or ``micro`` → F1 of the findings that the manifest judged.
+        seconds: of the generator's drafts from the image's values on: median and 95th percentile; NaN without drafts.
         controls: control → share of studies in which it went wrong, with its interval; n beside it.
     """
 
@@ -56,6 +61,8 @@ class GroundingScores:
     sentences: Mapping[str, int]
     shares: Mapping[str, Mapping[str, tuple[Estimate, int]]]
     counts: Mapping[str, Mapping[str, int]]
+    f1: Mapping[str, Mapping[str, Estimate]]
+    seconds: tuple[float, float]
     controls: Mapping[str, tuple[Estimate, int]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,8 +77,10 @@ class GroundingScores:
             "methods": {
                 method: {name: value.as_dict() | {"n": n} for name, (value, n) in of.items()}
                 | {name: self.counts[method][name] for name in COUNTS}
+                | {f"{name} F1": value.as_dict() for name, value in self.f1[method].items()}
                 for method, of in self.shares.items()
             },
+            "seconds": None if isnan(self.seconds[0]) else {"median": self.seconds[0], "p95": self.seconds[1]},
             "controls": {name: value.as_dict() | {"n": n} for name, (value, n) in self.controls.items()},
         }
 
@@ -82,6 +91,7 @@ class _Sheet:
 
     values: dict[str, dict[str, list[tuple[str, float]]]] = field(default_factory=dict)
     sentences: dict[str, int] = field(default_factory=dict)
+    judged: dict[str, list[tuple[str, dict[str, tuple[bool, bool]]]]] = field(default_factory=dict)
 
     def add(self, method: str, patient: str, found: Mapping[str, float]) -> None:
         for name, value in found.items():
@@ -90,6 +100,17 @@ class _Sheet:
     def estimate(self, method: str, name: str) -> tuple[Estimate, int]:
         pairs = self.values.get(method, {}).get(name, [])
         return PatientBootstrap([patient for patient, _ in pairs]).mean([value for _, value in pairs]), len(pairs)
+
+    def f1(self, method: str) -> dict[str, Estimate]:
+        """Return macro and micro F1 of the judged findings."""
+        rows = self.judged.get(method, [])
+        labels = sorted({label for _, found in rows for label in found})
+        said, there = (
+            np.array([[found.get(label, (False, False))[place] for label in labels] for _, found in rows], bool)
+            for place in (0, 1)
+        )
+        bootstrap = PatientBootstrap([patient for patient, _ in rows])
+        return dict(zip(("macro", "micro"), bootstrap.f1(said & there, said & ~there, ~said & there), strict=True))
 
 
 def evaluate_grounding(
@@ -126,15 +147,20 @@ class _Runner:
         self._failed: dict[str, str] = {}
         self._abstained: list[str] = []
         self._method = workspace.settings.generator
+        self._seconds: list[float] = []
 
     def run(self, study: EvaluationStudy, others: Sequence[EvaluationStudy]) -> None:
         name = study.row.query_id
         try:
             loaded = study.load(salt=self._salt)
+            started = time.perf_counter()
             draft = self._workspace.drafter.draft(loaded)
+            self._seconds.append(time.perf_counter() - started)
         except (StudyRefused, GenerationError) as error:
             self._failed[name] = error.code
             self._sheet.add(self._method, study.patient, FAILED)
+            wrong = {label: (not there, there) for label, (_, there) in judged((), study.truth).items()}
+            self._sheet.judged.setdefault(self._method, []).append((study.patient, wrong))
             return
         if not draft.sentences:
             self._abstained.append(name)
@@ -153,6 +179,7 @@ class _Runner:
     ) -> None:
         found = measure(text, reports, study.truth, self._workspace.labeler.label_text)
         self._sheet.add(method, study.patient, found)
+        self._sheet.judged.setdefault(method, []).append((study.patient, judged(text.sentences, study.truth)))
         self._sheet.sentences[method] = self._sheet.sentences.get(method, 0) + len(text.sentences)
 
     def _baselines(self, study: EvaluationStudy, draft: Draft) -> None:
@@ -179,8 +206,6 @@ class _Runner:
 
     def _swap(self, study: EvaluationStudy, loaded: Any, draft: Draft, others: Sequence[EvaluationStudy]) -> None:
         """Draft again with another patient's image, of other findings, and with noise."""
-        import numpy as np
-
         own = [one.text for one in draft.sentences]
         different = [
             one for one in others if one.patient != study.patient and positives(one.truth) != positives(study.truth)
@@ -218,5 +243,7 @@ class _Runner:
                 }
                 for method in methods
             },
+            {method: sheet.f1(method) for method in methods},
+            (float(np.median(self._seconds)), float(np.quantile(self._seconds, 0.95))) if self._seconds else (nan, nan),
             {name: found for name in CONTROLS if not isnan((found := sheet.estimate("controls", name))[0].mean)},
         )

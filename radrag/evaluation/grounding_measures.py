@@ -13,22 +13,23 @@ from dataclasses import dataclass
 
 from radrag.domain import Draft, DraftSentence, EvidenceLink, Finding, Polarity, Relation, Sentence, Side, Status
 from radrag.reports.screening import is_comparison
-from radrag.reports.vocabulary import ancestors
+from radrag.reports.vocabulary import NO_FINDING, ancestors
 from radrag.reports.wordings import report_names
 
 PRECISION, RECALL = "citation precision", "citation recall"
-UNSUPPORTED, CONTRADICTED, COPIED = "unsupported", "contradicted", "copied"
+SUPPORTED, UNSUPPORTED, CONTRADICTED, COPIED = "supported", "unsupported", "contradicted", "copied"
 OMITTED, MISSED, MADE_UP = "omitted", "missed", "made up"
 COMPARISONS, UNLINKED, INEXACT = "comparisons", "supported without link", "inexact quotes"
 
-SHARES = (PRECISION, RECALL, UNSUPPORTED, CONTRADICTED, COPIED, OMITTED, MISSED, MADE_UP)
+SHARES = (PRECISION, RECALL, SUPPORTED, UNSUPPORTED, CONTRADICTED, COPIED, OMITTED, MISSED, MADE_UP)
 """Measures that are means over drafts of a share in [0, 1]."""
 
 COUNTS = (COMPARISONS, UNLINKED, INEXACT)
 """Measures that are counts, and must be 0 for a drafted report."""
 
 FAILED: Mapping[str, float] = {
-    PRECISION: 0.0, RECALL: 0.0, UNSUPPORTED: 1.0, CONTRADICTED: 1.0, OMITTED: 1.0, MISSED: 1.0, MADE_UP: 1.0,
+    PRECISION: 0.0, RECALL: 0.0, SUPPORTED: 0.0,
+    UNSUPPORTED: 1.0, CONTRADICTED: 1.0, OMITTED: 1.0, MISSED: 1.0, MADE_UP: 1.0,
 }  # fmt: skip
 """What a study counts that could not be drafted: the worst."""
 
@@ -67,12 +68,13 @@ def measure(text: Text, reports: Reports, truth: Mapping[str, float], label: Lab
     """
     found: dict[str, float] = {}
     sentences = text.sentences
-    stated = {label for one in sentences for label in _labels(one.findings, Polarity.POSITIVE)}
+    stated = _stated(sentences)
     if sentences:
         links = [(one, link) for one in sentences for link in one.links if link.relation is Relation.SUPPORTS]
         right = [states(one, link, label) for one, link in links]
         found[PRECISION] = sum(right) / len(right) if right else 0.0
         found[RECALL] = _share(_fully_cited(one, label) for one in sentences)
+        found[SUPPORTED] = _share(one.status is Status.SUPPORTED for one in sentences)
         found[UNSUPPORTED] = _share(one.status is Status.UNSUPPORTED for one in sentences)
         found[CONTRADICTED] = _share(one.status is Status.CONTRADICTED for one in sentences)
         known = {_words(sentence.text) for of_case in reports.values() for sentence in of_case}
@@ -92,6 +94,13 @@ def measure(text: Text, reports: Reports, truth: Mapping[str, float], label: Lab
     if absent:
         found[MADE_UP] = len(absent & stated) / len(absent)
     return found
+
+
+def judged(sentences: Sequence[DraftSentence], truth: Mapping[str, float]) -> dict[str, tuple[bool, bool]]:
+    """Return label → whether the sentences state it, and whether it is there; of the findings that were judged."""
+    stated = _stated(sentences)
+    known = {name: value for name, value in truth.items() if value in (0, 1) and name != NO_FINDING}
+    return {name: (_implied(name, stated), value == 1) for name, value in known.items()}
 
 
 def states(sentence: DraftSentence, link: EvidenceLink, label: Label) -> bool:
@@ -132,6 +141,10 @@ def _exact(link: EvidenceLink, reports: Reports) -> bool:
         == (link.section, link.sentence, link.start, link.end, link.quote)
         for one in reports.get(link.case_id, ())
     )
+
+
+def _stated(sentences: Sequence[DraftSentence]) -> set[str]:
+    return {label for one in sentences for label in _labels(one.findings, Polarity.POSITIVE)}
 
 
 def _implied(name: str, stated: set[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,54 @@ class PatientBootstrap:
         tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile(drawn, [tail, 1 - tail])
         return Estimate(mean, float(low), float(high))
+
+    def f1(
+        self, right: npt.NDArray[np.bool_], made_up: npt.NDArray[np.bool_], missed: npt.NDArray[np.bool_]
+    ) -> tuple[Estimate, Estimate]:
+        """Return macro and micro F1 with their intervals.
+
+        Args:
+            right, made_up, missed: [queries, labels]; none of them where a label was not judged. Macro is the mean
+                over the labels that are there in some query; a draw without any of a label leaves that label out.
+        """
+        import numpy as np
+
+        there = (right | missed).any(axis=0)
+        if self._draws is None or not there.any():
+            return Estimate(math.nan, math.nan, math.nan), Estimate(math.nan, math.nan, math.nan)
+
+        def of_patients(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            sums = np.zeros((self.patients, values.shape[1]))
+            np.add.at(sums, self._of, values)
+            return sums
+
+        twice = of_patients(2.0 * right)
+        all_of = twice + of_patients(1.0 * made_up) + of_patients(1.0 * missed)
+
+        def macro(draws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            counted = draws @ all_of[:, there]
+            kept = counted > 0
+            found = (draws @ twice[:, there]) / np.where(kept, counted, 1)
+            mean: npt.NDArray[np.float64] = found.sum(1) / np.maximum(kept.sum(1), 1)
+            return mean
+
+        def micro(draws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            found: npt.NDArray[np.float64] = (draws @ twice.sum(1)) / np.maximum(draws @ all_of.sum(1), 1)
+            return found
+
+        return self._drawn(macro), self._drawn(micro)
+
+    def _drawn(self, statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]) -> Estimate:
+        """Return a statistic of how often each patient counts, [draws, patients] to [draws], with its interval."""
+        import numpy as np
+
+        assert self._draws is not None
+        value = float(statistic(np.ones((1, self.patients)))[0])
+        if self.patients < 2:
+            return Estimate(value, math.nan, math.nan)
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.quantile(statistic(self._draws), [tail, 1 - tail])
+        return Estimate(value, float(low), float(high))
 
     def mean_of_groups(self, groups: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Estimate:
         """Return the mean over groups of their mean values, with its interval: a rare group counts as a common one.

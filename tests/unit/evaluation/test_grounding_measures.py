@@ -19,9 +19,11 @@ from radrag.evaluation.grounding_measures import (
     PRECISION,
     RECALL,
     SHARES,
+    SUPPORTED,
     UNLINKED,
     UNSUPPORTED,
     Text,
+    judged,
     measure,
     states,
 )
@@ -111,6 +113,21 @@ def test_a_more_special_finding_or_another_word_for_it_is_not_missed():
     assert score("There is pneumonia.", truth={"Lung Opacity": 1})[MISSED] == 0
     assert score("Airspace disease.", truth={"Infiltration": 1})[MISSED] == 0
     assert score("There is an opacity.", truth={"Pneumonia": 1})[MISSED] == 1
+
+
+def test_findings_are_judged_by_what_is_stated_of_those_that_are_known():
+    truth = {"Pleural Effusion": 1, "Mass": 1, "Cardiomegaly": 0, "Edema": 0, "Nodule": 0.5, "No Finding": 0}
+    assert judged(checked("Left pleural effusion.", "The heart is large."), truth) == {
+        "Pleural Effusion": (True, True),
+        "Mass": (False, True),
+        "Cardiomegaly": (True, False),
+        "Edema": (False, False),
+    }
+
+
+def test_only_what_is_supported_in_whole_counts_as_supported():
+    found = score("Left pleural effusion.", "Right pleural effusion.", "There is a mass.", "No pneumothorax.")
+    assert found[SUPPORTED] == 0.5
 
 
 def test_an_abstention_has_no_citations_but_misses_what_is_there():

@@ -87,6 +87,9 @@ def test_drafts_stand_beside_baselines_on_the_same_evidence(workspace, manifest)
     assert all(count == 0 for count in scores.counts["compose"].values())
     assert scores.controls[STATED][0].mean == 0
     assert scores.controls[SWAPPED][0].mean == 0
+    assert scores.f1["compose"]["macro"].mean == scores.f1["compose"]["micro"].mean == 1
+    assert scores.f1[CONSTANT]["micro"].mean == 0
+    assert 0 < scores.seconds[0] <= scores.seconds[1]
     assert json.loads(json.dumps(scores.as_dict(), allow_nan=False))["n"] == 4
 
 
@@ -95,6 +98,8 @@ def test_an_image_that_cannot_be_read_counts_as_bad_as_can_be(workspace, manifes
     assert list(scores.failed.values()) == ["not_found"]
     assert scores.shares["compose"][PRECISION][0].mean == 0
     assert scores.shares["compose"][MISSED][0].mean == 1
+    assert scores.f1["compose"]["macro"].mean == 0
+    assert scores.as_dict()["seconds"] is None
 
 
 def test_a_generator_that_fails_is_a_counted_failure_and_no_traceback(workspace, manifest):
