@@ -94,13 +94,13 @@ class PatientBootstrap:
         if self._draws is None or not there.any():
             return Estimate(math.nan, math.nan, math.nan), Estimate(math.nan, math.nan, math.nan)
 
-        def of_patients(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        def of_patients(values: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
             sums = np.zeros((self.patients, values.shape[1]))
             np.add.at(sums, self._of, values)
             return sums
 
-        twice = of_patients(2.0 * right)
-        all_of = twice + of_patients(1.0 * made_up) + of_patients(1.0 * missed)
+        twice = 2 * of_patients(right)
+        all_of = twice + of_patients(made_up) + of_patients(missed)
 
         def macro(draws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             counted = draws @ all_of[:, there]
