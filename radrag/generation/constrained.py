@@ -82,6 +82,10 @@ class Constraint:
         """Return the tokens that must come next, up to the next choice; none where there is one already."""
         return [] if self.finished else [int(token) for token in self._matcher.compute_ff_tokens()]
 
+    def allowed(self, tokens: Sequence[int]) -> list[int]:
+        """Return as many of the tokens, from the first, as the form allows to come next."""
+        return [] if self.finished else [*tokens[: self._matcher.validate_tokens([*tokens])]]
+
     def follow(self, ids: torch.Tensor) -> None:
         """Take in what the model wrote since the last call; ``ids`` int64 [1, tokens] with the prompt.
 

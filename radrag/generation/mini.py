@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from radrag.errors import GenerationCode, GenerationError, WeightsError
 from radrag.generation.answers import SECTIONS
 from radrag.generation.base import GeneratedReport, GenerationRequest, GeneratorCard, RewriteTask
-from radrag.generation.constrained import Constraint, TokenVocabulary
+from radrag.generation.constrained import TokenVocabulary
 from radrag.generation.gguf_model import SMOLLM2, SMOLLM2_SHA256, model_folder
 from radrag.generation.local_network import Loaded, load_network
 from radrag.generation.local_weights import memory_errors
@@ -73,13 +73,19 @@ class MiniModel:
         import torch
 
         from radrag.generation.mini_network import embedded, prompt_ids
+        from radrag.generation.mini_writing import write
 
         ids = prompt_ids(self._tokenizer, prompt.system, prompt.user, image=bool(pictures))
         constraint = self._vocabulary.constrain(schema, len(ids))
         with self._turn, memory_errors(self._device), torch.inference_mode():
             image = self._image(pictures) if pictures else None
             whole = torch.tensor([ids], device=self._device)
-            self._write(constraint, embedded(self._network, whole, self._mark, image), whole, seed)
+            embeddings = embedded(self._network, whole, self._mark, image)
+            chooser = self._sampling(seed) if seed else likeliest
+            write(
+                self._network, constraint, embeddings, whole, chooser, ends=self._ends, most=MAX_NEW_TOKENS,
+                guessing=not seed,
+            )  # fmt: skip
         if not constraint.complete:
             raise GenerationError(
                 GenerationCode.CUT_OFF, f"The answer was not finished after {MAX_NEW_TOKENS:,} tokens."
@@ -93,31 +99,16 @@ class MiniModel:
         tokens: torch.Tensor = self._projector(maps[None].float())[0]
         return tokens
 
-    def _write(self, constraint: Constraint, embeddings: torch.Tensor, ids: torch.Tensor, seed: int) -> None:
-        """Write token by token; what the form leaves no choice in is taken in one step."""
+    def _sampling(self, seed: int) -> Callable[[torch.Tensor], torch.Tensor]:
         import torch
 
         generator = torch.Generator(self._device).manual_seed(seed)
-        cache, start = None, ids.shape[1]
-        while ids.shape[1] - start < MAX_NEW_TOKENS:
-            given = self._network(inputs_embeds=embeddings, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache = given.past_key_values
-            scores = constraint(ids, given.logits[:, -1])
-            if seed:
-                chosen = torch.multinomial((scores / TEMPERATURE).softmax(-1), 1, generator=generator)
-            else:
-                chosen = scores.argmax(-1, keepdim=True)
-            ids = torch.cat([ids, chosen], dim=1)
-            constraint.follow(ids)
-            if int(chosen) in self._ends:
-                return
-            forced = torch.tensor([constraint.forced()], dtype=ids.dtype, device=ids.device)
-            new = torch.cat([chosen, forced], dim=1)
-            ids = torch.cat([ids, forced], dim=1)
-            constraint.follow(ids)
-            if constraint.finished:
-                return
-            embeddings = self._network.get_input_embeddings()(new)
+        return lambda scores: torch.multinomial((scores / TEMPERATURE).softmax(-1), 1, generator=generator)
+
+
+def likeliest(scores: torch.Tensor) -> torch.Tensor:
+    """Take the token with the highest score."""
+    return scores.argmax(-1, keepdim=True)
 
 
 class MiniGenerator(ModelGenerator):

@@ -1,0 +1,105 @@
+"""Guessing ahead changes how often the network is asked, and nothing of what is written."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_generators import generator_folder
+from transformers import AutoTokenizer
+
+from radrag.generation.answers import answer_schema
+from radrag.generation.constrained import TokenVocabulary
+from radrag.generation.mini_writing import AHEAD, guessed, write
+
+ANSWER = {
+    "findings": [{"text": "There is a mass.", "evidence": [1]}, {"text": "No effusion.", "evidence": [2]}],
+    "impression": [],
+}
+
+
+class Cache:
+    """Remembers the tokens that were passed in."""
+
+    def __init__(self):
+        self.tokens = []
+
+    def crop(self, fewer):
+        assert fewer < 0
+        del self.tokens[fewer:]
+
+
+class Says:
+    """A network that wants to say one text, whatever was said before; its embeddings are the tokens themselves."""
+
+    def __init__(self, prompt, answer, size):
+        self.wanted, self.start, self.size = [*prompt, *answer], len(prompt), size
+
+    def get_input_embeddings(self):
+        return lambda ids: ids[..., None].double()
+
+    def __call__(self, inputs_embeds, past_key_values, use_cache, logits_to_keep):
+        cache = past_key_values or Cache()
+        cache.tokens += inputs_embeds[0, :, 0].long().tolist()
+        logits = torch.zeros(1, logits_to_keep, self.size)
+        for row, length in enumerate(range(len(cache.tokens) - logits_to_keep + 1, len(cache.tokens) + 1)):
+            assert row > 0 or cache.tokens[:length] == self.wanted[:length]  # what was wrongly guessed is forgotten
+            logits[0, row, self.wanted[min(length, len(self.wanted) - 1)]] = 1
+        return SimpleNamespace(logits=logits, past_key_values=cache)
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory):
+    return AutoTokenizer.from_pretrained(generator_folder(tmp_path_factory, "llama"))
+
+
+def written(tokenizer, prompt, *, guessing, most=400):
+    """Return what is written, and in how many passes."""
+    asked = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    answer = tokenizer(json.dumps(ANSWER), add_special_tokens=False)["input_ids"]
+    network = Says(asked, answer, len(tokenizer))
+    constraint = TokenVocabulary(tokenizer, len(tokenizer), [tokenizer.eos_token_id]).constrain(
+        answer_schema(3), len(asked)
+    )
+    ids = torch.tensor([asked])
+    passes = write(
+        network, constraint, network.get_input_embeddings()(ids), ids, lambda one: one.argmax(-1, keepdim=True),
+        ends=[tokenizer.eos_token_id], most=most, guessing=guessing,
+    )  # fmt: skip
+    return constraint.text, passes
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        'There is a mass. "1": "There is a mass.", "2": "No effusion."',
+        "There is a nodule. No edema, no effusion",
+        "x",
+    ],
+)
+def test_guessing_writes_the_same_in_no_more_passes(tokens, prompt):
+    whole, most = written(tokens, prompt, guessing=False)
+    assert json.loads(whole) == ANSWER
+    assert written(tokens, prompt, guessing=True)[0] == whole
+    assert written(tokens, prompt, guessing=True)[1] <= most
+
+
+def test_what_stands_in_the_prompt_is_written_in_few_passes(tokens):
+    prompt = ' "There is a mass.", "evidence": [1] "No effusion.", "evidence": [2]'
+    assert written(tokens, prompt, guessing=True)[1] < 0.7 * written(tokens, "x", guessing=False)[1]
+
+
+def test_writing_stops_where_it_may_not_go_on(tokens):
+    text, passes = written(tokens, "x", guessing=False, most=5)
+    assert json.dumps(ANSWER).startswith(text)
+    assert passes <= 5
+
+
+@given(st.lists(st.integers(0, 3), max_size=30))
+def test_what_is_guessed_followed_the_last_token_where_it_last_stood_before(ids):
+    found = guessed(ids)
+    assert len(found) <= AHEAD
+    before = [place for place, one in enumerate(ids[:-1]) if one == ids[-1]]
+    assert found == (ids[before[-1] + 1 :][:AHEAD] if before else [])
