@@ -81,9 +81,9 @@ def predictions(settings: Settings, run: Path, data: Path, out: Path, wrong: int
     """
     from radrag.generation.compose import ComposeGenerator
     from radrag.generation.mini import MiniGenerator
-    from radrag.training.generator_data import see_images
     from radrag.training.generator_predictions import write_predictions
     from radrag.training.nih import read_labels
+    from radrag.training.seen_images import see_images
     from radrag.workspace import Workspace
 
     encoder = Workspace(settings).image_encoder

@@ -21,12 +21,13 @@ from radrag.generation.mini_network import MARK, LowRank, Projector, add_low_ran
 from radrag.generation.mini_weights import MiniCard, save_mini
 from radrag.training.generator_card import card_of
 from radrag.training.generator_config import GeneratorConfig
-from radrag.training.generator_data import Grounds, SeenImages, Tokens, make_both, see_images
+from radrag.training.generator_data import Grounds, Tokens, make_both
 from radrag.training.losses_text import answer_loss
 from radrag.training.nih import LabelledImages
 from radrag.training.projector_start import start_projector
 from radrag.training.run_state import shuffled
 from radrag.training.runs import Run
+from radrag.training.seen_images import SeenImages, see_images
 
 
 @dataclass(frozen=True, slots=True, eq=False)

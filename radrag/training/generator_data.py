@@ -1,11 +1,11 @@
-"""The generator's data on disk: what the encoder sees in the images, and the examples as tokens; made once a run."""
+"""The generator's examples as tokens, and what their findings count; made once a run."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,9 @@ from rich.console import Console
 from rich.progress import track
 
 from radrag.disk import replacing
-from radrag.domain import ImageFinding, Sentence
-from radrag.encoders.starter import StarterEncoder
-from radrag.errors import CorpusError, TrainingCode, TrainingError, WeightsError
-from radrag.generation.mini_network import GRID, prompt_ids
+from radrag.domain import Sentence
+from radrag.errors import CorpusError, TrainingCode, TrainingError
+from radrag.generation.mini_network import prompt_ids
 from radrag.reports.vocabulary import NO_FINDING
 from radrag.reports.wordings import report_names
 from radrag.training.checkpoints import disk_errors
@@ -28,30 +27,15 @@ from radrag.training.losses_text import IGNORED
 from radrag.training.nih import LABELS, LabelledImages
 from radrag.training.run_state import shuffled
 from radrag.training.scores import best_f1
-from radrag.training.starter import fold_numbers, pooled_features, unseen_probabilities
+from radrag.training.seen_images import SeenImages
 
 if TYPE_CHECKING:
-    from radrag.encoders.base import ImageEncoder
     from radrag.retrieval.engine import Retriever
 
-SEEN, FINDINGS = "images.safetensors", "images.json"
 MOST_WEIGHT = 10.0
 """Of a finding in the loss: one that is hardly ever found would drown the others."""
 ATTEMPTS = 4
 """Images tried, of which the last may carry nothing, before an example is given up, in multiples of what is wanted."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeenImages:
-    """What an encoder says of labelled images.
-
-    Attributes:
-        maps: float16 [n, channels, GRID, GRID], pooled.
-        findings: of each image.
-    """
-
-    maps: torch.Tensor
-    findings: tuple[tuple[ImageFinding, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,55 +63,6 @@ class Tokens:
         targets = ids.clone()
         targets[0, :answer] = IGNORED
         return ids, targets, torch.tensor([[0.0] * answer + self.weights[place]])
-
-
-def see_images(encoder: ImageEncoder, data: LabelledImages, folder: Path, *, batch: int = 16) -> SeenImages:
-    """Return what the encoder sees in all images, from the folder where it was kept.
-
-    Of the training images, from whose labels the starter learned, it is what heads say that saw none of the patient.
-
-    Raises:
-        WeightsError: the encoder has no feature maps.
-    """
-    from safetensors.torch import load_file, save_file
-
-    known = {"encoder": encoder.card.card_hash, "images": [path.name for path in data.paths], "unseen": True}
-    if (folder / FINDINGS).is_file():
-        kept = json.loads((folder / FINDINGS).read_text(encoding="utf-8"))
-        if kept["of"] == known:
-            findings = tuple(tuple(ImageFinding(**one) for one in of) for of in kept["findings"])
-            return SeenImages(load_file(folder / SEEN)["maps"], findings)
-    maps, found = [], []
-    starts = range(0, len(data.paths), batch)
-    for start in track(starts, "Encoding images", console=Console(stderr=True)):
-        encoding = encoder.encode([read_grey(path) for path in data.paths[start : start + batch]])
-        if encoding.feature_maps is None:
-            raise WeightsError("This image encoder gives no feature maps.", hint="Use --encoder starter.")
-        maps.append(torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(encoding.feature_maps), GRID).half())
-        found += [tuple(_plain(one) for one in of) for of in encoding.findings]
-    if isinstance(encoder, StarterEncoder):
-        found = _unseen(encoder, data, found)
-    seen = SeenImages(torch.cat(maps), tuple(found))
-    with disk_errors("what the encoder sees"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / SEEN) as part:
-            save_file({"maps": seen.maps.contiguous()}, part)
-        told = {"of": known, "findings": [[asdict(one) for one in of] for of in found]}
-        with replacing(folder / FINDINGS) as part:
-            part.write_text(json.dumps(told), encoding="utf-8")
-    return seen
-
-
-def _unseen(
-    encoder: StarterEncoder, data: LabelledImages, findings: Sequence[tuple[ImageFinding, ...]]
-) -> list[tuple[ImageFinding, ...]]:
-    """Return the findings with those of the training images out of fold."""
-    features = pooled_features(encoder.network, data.paths)
-    chances = unseen_probabilities(features, data, fold_numbers(data, seed=0))
-    changed = list(findings)
-    for row, of in zip(np.flatnonzero(~data.validation).tolist(), chances, strict=True):
-        changed[row] = encoder.findings_of(of.astype(np.float32))
-    return changed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -297,15 +232,3 @@ def _image_labels(stated: Mapping[str, float]) -> frozenset[str]:
         if label != NO_FINDING and any(stated.get(name, 0) > 0 for name in (label, *report_names(label)))
     }
     return frozenset(found or {NO_FINDING})
-
-
-def _plain(finding: ImageFinding) -> ImageFinding:
-    return ImageFinding(finding.label, finding.probability, finding.threshold, finding.trained)
-
-
-def read_grey(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return an image file as float32 [rows, columns] in [0, 1], bright as stored."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L"), np.float32) / np.float32(255)

@@ -22,10 +22,11 @@ from radrag.generation.phrases import plain_statement
 from radrag.reports.vocabulary import NO_FINDING
 from radrag.retrieval.query import query_from_image
 from radrag.training.checkpoints import disk_errors
-from radrag.training.generator_data import Grounds, SeenImages, read_grey, source_of
+from radrag.training.generator_data import Grounds, source_of
 from radrag.training.generator_examples import Source
 from radrag.training.nih import LabelledImages
 from radrag.training.noise import with_wrong_neighbours
+from radrag.training.seen_images import SeenImages, read_grey
 
 REFERENCES, TOP_ONE = "references", "top-1-report"
 NOTHING_STATED = "No acute cardiopulmonary abnormality."

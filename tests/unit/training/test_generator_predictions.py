@@ -11,9 +11,10 @@ from PIL import Image
 from radrag.errors import GenerationCode, GenerationError
 from radrag.evaluation.report_files import Side, read_reports
 from radrag.generation.base import GeneratedReport, GeneratedSentence
-from radrag.training.generator_data import Grounds, SeenImages
+from radrag.training.generator_data import Grounds
 from radrag.training.generator_predictions import write_predictions
 from radrag.training.nih import LABELS, LabelledImages
+from radrag.training.seen_images import SeenImages
 
 CASES = {f"c:{number}": (sentence(f"Report {number}.", case=f"c:{number}"),) for number in range(6)}
 

@@ -23,12 +23,13 @@ from radrag.generation.mini_weights import WEIGHTS, read_card, read_state
 from radrag.generation.plan import Plan
 from radrag.models.card import ModelCard
 from radrag.reports.wordings import report_names
-from radrag.training import generator, generator_data, runs
+from radrag.training import generator, runs, seen_images
 from radrag.training.generator_config import GeneratorConfig
-from radrag.training.generator_data import Grounds, SeenImages, example_ids, finding_weights, see_images
+from radrag.training.generator_data import Grounds, example_ids, finding_weights
 from radrag.training.generator_examples import Answer, Example
 from radrag.training.nih import LABELS, LabelledImages
 from radrag.training.scores import auc, best_f1
+from radrag.training.seen_images import SeenImages, see_images
 
 CONFIG = GeneratorConfig(
     seed=1, examples=8, steps=6, batch=2, validation=2, validate_every=3, rank=2, alpha=4, longest=6000, rate=0.01,
@@ -162,8 +163,8 @@ def test_of_training_images_the_starter_says_what_heads_say_that_saw_none_of_the
         labels,
         np.full((60, 14), math.nan),
     )
-    monkeypatch.setattr(generator_data, "pooled_features", lambda network, paths: features)
-    monkeypatch.setattr(generator_data, "read_grey", lambda path: np.full((8, 8), 0.5, np.float32))
+    monkeypatch.setattr(seen_images, "pooled_features", lambda network, paths: features)
+    monkeypatch.setattr(seen_images, "read_grey", lambda path: np.full((8, 8), 0.5, np.float32))
     starter = load_image_encoder("starter")
     seen = see_images(starter, data, tmp_path / "seen")
     column = LABELS.index("Mass")
