@@ -200,7 +200,7 @@ def grounding_report(scores: GroundingScores) -> str:
     rows += [(f"{name} (number)", *(scores.counts[method][name] for method in methods)) for name in COUNTS]
     rows += [
         (f"findings, {name} F1", *(_cell(scores.f1[method][name], scores.n) for method in methods))
-        for name in ("macro", "micro")
+        for name in scores.f1[scores.generator]
     ]
     lines = [
         f"{scores.generator}: n = {scores.n:,} images of {scores.patients:,} patients; {len(scores.failed)} failed and "

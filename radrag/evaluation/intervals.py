@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,17 @@ class Estimate:
     mean: float
     low: float
     high: float
+
+    @classmethod
+    def of(cls, value: float, of_draws: npt.NDArray[np.float64]) -> Estimate:
+        """Return a value with the interval of its values in draws; without draws the interval is NaN."""
+        import numpy as np
+
+        if not len(of_draws):
+            return cls(value, math.nan, math.nan)
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.quantile(of_draws, [tail, 1 - tail])
+        return cls(value, float(low), float(high))
 
     def as_dict(self) -> dict[str, float | None]:
         """Return plain values; None for NaN."""
@@ -75,9 +86,15 @@ class PatientBootstrap:
             return Estimate(mean, math.nan, math.nan)
         sums = np.bincount(self._of, weights=np.asarray(values, dtype=np.float64), minlength=self.patients)
         drawn = (self._draws @ sums) / (self._draws @ self._sizes)
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(drawn, [tail, 1 - tail])
-        return Estimate(mean, float(low), float(high))
+        return Estimate.of(mean, drawn)
+
+    def drawn(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the sums of rows in each draw, [queries, columns] to [draws, columns]."""
+        import numpy as np
+
+        sums = np.zeros((self.patients, rows.shape[1]))
+        np.add.at(sums, self._of, rows)
+        return np.zeros((0, rows.shape[1])) if self._draws is None else self._draws @ sums
 
     def f1(
         self, right: npt.NDArray[np.bool_], made_up: npt.NDArray[np.bool_], missed: npt.NDArray[np.bool_]
@@ -86,46 +103,28 @@ class PatientBootstrap:
 
         Args:
             right, made_up, missed: [queries, labels]; none of them where a label was not judged. Macro is the mean
-                over the labels that are there in some query; a draw without any of a label leaves that label out.
+                over the labels that are there in some query; a draw where one is neither there nor said leaves it out.
         """
         import numpy as np
 
+        from radrag.evaluation.f1 import f1_of
+
         there = (right | missed).any(axis=0)
-        if self._draws is None or not there.any():
+        if not there.any():
             return Estimate(math.nan, math.nan, math.nan), Estimate(math.nan, math.nan, math.nan)
+        rows = np.concatenate([right, made_up, missed], axis=1).astype(np.float64)
 
-        def of_patients(values: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-            sums = np.zeros((self.patients, values.shape[1]))
-            np.add.at(sums, self._of, values)
-            return sums
-
-        twice = 2 * of_patients(right)
-        all_of = twice + of_patients(made_up) + of_patients(missed)
-
-        def macro(draws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            counted = draws @ all_of[:, there]
-            kept = counted > 0
-            found = (draws @ twice[:, there]) / np.where(kept, counted, 1)
-            mean: npt.NDArray[np.float64] = found.sum(1) / np.maximum(kept.sum(1), 1)
-            return mean
-
-        def micro(draws: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            found: npt.NDArray[np.float64] = (draws @ twice.sum(1)) / np.maximum(draws @ all_of.sum(1), 1)
+        def macro(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            hits, extra, missing = (part[..., there] for part in np.split(sums, 3, axis=-1))
+            kept = hits + extra + missing > 0
+            found: npt.NDArray[np.float64] = f1_of(hits, extra, missing).sum(-1) / np.maximum(kept.sum(-1), 1)
             return found
 
-        return self._drawn(macro), self._drawn(micro)
+        def micro(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            return f1_of(*(part.sum(-1) for part in np.split(sums, 3, axis=-1)))
 
-    def _drawn(self, statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]) -> Estimate:
-        """Return a statistic of how often each patient counts, [draws, patients] to [draws], with its interval."""
-        import numpy as np
-
-        assert self._draws is not None
-        value = float(statistic(np.ones((1, self.patients)))[0])
-        if self.patients < 2:
-            return Estimate(value, math.nan, math.nan)
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(statistic(self._draws), [tail, 1 - tail])
-        return Estimate(value, float(low), float(high))
+        whole, drawn = rows.sum(axis=0), self.drawn(rows)[: None if self.patients > 1 else 0]
+        return Estimate.of(float(macro(whole)), macro(drawn)), Estimate.of(float(micro(whole)), micro(drawn))
 
     def mean_of_groups(self, groups: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Estimate:
         """Return the mean over groups of their mean values, with its interval: a rare group counts as a common one.
@@ -149,6 +148,4 @@ class PatientBootstrap:
             counts = self._draws @ np.bincount(patients, minlength=self.patients)
             total += np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)
             number += counts > 0
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(total[number > 0] / number[number > 0], [tail, 1 - tail])
-        return Estimate(mean, float(low), float(high))
+        return Estimate.of(mean, total[number > 0] / number[number > 0])

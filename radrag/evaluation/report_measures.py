@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from radrag.evaluation.f1 import f1_of
 from radrag.evaluation.report_findings import FINDING_COLUMNS, LABELS, SETS, FindingsReader, columns_of, finding_counts
 from radrag.evaluation.report_ngrams import BLEU_COLUMNS, ORDERS, Cider, bleu, bleu_statistics, rouge_l
 from radrag.evaluation.report_text import Cleaning, tokens_of
@@ -86,11 +87,11 @@ def scores_of(sums: Sums) -> dict[str, Sums]:
     found[CIDER] = sums[..., BLEU_COLUMNS + 1] / count
     for name in SETS:
         hits, extra, missed = _counts(sums, name)
-        found[f"F1-{name} micro"] = _f1(hits.sum(-1), extra.sum(-1), missed.sum(-1))
+        found[f"F1-{name} micro"] = f1_of(hits.sum(-1), extra.sum(-1), missed.sum(-1))
         stated = (hits + missed) > 0
-        found[f"F1-{name} macro"] = (_f1(hits, extra, missed) * stated).sum(-1) / np.maximum(stated.sum(-1), 1)
+        found[f"F1-{name} macro"] = (f1_of(hits, extra, missed) * stated).sum(-1) / np.maximum(stated.sum(-1), 1)
     hits, extra, missed = _counts(sums, "sided")
-    found[SIDED] = _f1(hits.sum(-1), extra.sum(-1), missed.sum(-1))
+    found[SIDED] = f1_of(hits.sum(-1), extra.sum(-1), missed.sum(-1))
     return found
 
 
@@ -108,9 +109,3 @@ def by_label(sums: Sums, which: str) -> Mapping[str, tuple[int, int, int]]:
 def _counts(sums: Sums, which: str) -> tuple[Sums, Sums, Sums]:
     places = np.array(columns_of(which)) + _FIRST_LABEL
     return sums[..., places], sums[..., places + LABELS], sums[..., places + 2 * LABELS]
-
-
-def _f1(hits: Sums, extra: Sums, missed: Sums) -> Sums:
-    """Return F1, 0 where nothing is stated on either side."""
-    both: Sums = 2 * hits + extra + missed
-    return np.divide(2 * hits, both, out=np.zeros_like(both), where=both > 0)

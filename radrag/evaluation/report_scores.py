@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radrag.errors import UsageError
-from radrag.evaluation.intervals import CONFIDENCE, DRAWS, SEED, Estimate
+from radrag.evaluation.intervals import DRAWS, SEED, Estimate, PatientBootstrap
 from radrag.evaluation.report_baselines import CONSTANT_NORMAL, NORMAL_REPORT, RANDOM_OTHER, random_others
 from radrag.evaluation.report_findings import FindingsReader
 from radrag.evaluation.report_measures import Protocol, ReportMeasures, by_label, scores_of
@@ -143,16 +143,16 @@ def evaluate_reports(
     reader = FindingsReader(labeler, uncertain=protocol.uncertain)
     measures = ReportMeasures(list(references.texts.values()), protocol, reader)
     patients = [references.patients.get(name) or f"study {name}" for name in names]
-    drawn = _Draws(patients, draws=draws, seed=seed)
+    bootstrap = PatientBootstrap(patients, draws=draws, seed=seed)
     others = random_others(list(references.texts.values()), patients, seed=seed)
     texts = {row: [[of.get(name, "") for name in names]] for row, of in predictions.items()}
     texts |= {CONSTANT_NORMAL: [[normal] * len(names)], RANDOM_OTHER: others}
-    scored = {row: drawn.score([measures.statistics(one) for one in several]) for row, several in texts.items()}
+    scored = {row: _score(bootstrap, [measures.statistics(one) for one in several]) for row, several in texts.items()}
     extra = _meteor(references.texts.values(), [several[0] for several in texts.values()], protocol, wanted=with_meteor)
     rows = tuple(
         ReportRow(
             row,
-            {name: _estimate(value, of_draws) for name, (value, of_draws) in scored[row].values.items()} | more,
+            {name: Estimate.of(value, of_draws) for name, (value, of_draws) in scored[row].values.items()} | more,
             tuple(name for name, text in zip(names, several[0], strict=True) if not text.strip()),
             {which: by_label(scored[row].sums, which) for which in ("14", "all")} if len(several) == 1 else {},
             baseline=row not in predictions,
@@ -166,7 +166,7 @@ def evaluate_reports(
         for against in order[place + 1 :]
         if row in predictions
     )
-    return ReportScores(len(names), drawn.patients, rows, differences, reader.rules)
+    return ReportScores(len(names), bootstrap.patients, rows, differences, reader.rules)
 
 
 def _meteor(
@@ -189,42 +189,21 @@ class _Scored:
     sums: Sums
 
 
-class _Draws:
-    """Draws of patients with replacement, the same for every row."""
-
-    def __init__(self, patients: Sequence[str], *, draws: int, seed: int) -> None:
-        names = sorted(set(patients))
-        place = {name: number for number, name in enumerate(names)}
-        self.patients = len(names)
-        self._of = np.array([place[name] for name in patients])
-        shares = np.full(len(names), 1 / len(names))
-        self._draws = np.random.default_rng(seed).multinomial(len(names), shares, size=draws).astype(np.float64)
-
-    def score(self, sets: Sequence[Sums]) -> _Scored:
-        """Return the scores of one set of predictions, or the means over several."""
-        values: dict[str, list[float]] = {}
-        drawn: dict[str, list[Sums]] = {}
-        for rows in sets:
-            of_patients = np.zeros((self.patients, rows.shape[1]))
-            np.add.at(of_patients, self._of, rows)
-            for name, value in scores_of(rows.sum(axis=0)).items():
-                values.setdefault(name, []).append(float(value))
-            for name, several in scores_of(self._draws @ of_patients).items():
-                drawn.setdefault(name, []).append(several)
-        means = {name: (fmean(of), np.mean(drawn[name], axis=0)) for name, of in values.items()}
-        return _Scored(means, sets[0].sum(axis=0))
+def _score(bootstrap: PatientBootstrap, sets: Sequence[Sums]) -> _Scored:
+    """Return the scores of one set of predictions, or the means over several."""
+    values: dict[str, list[float]] = {}
+    drawn: dict[str, list[Sums]] = {}
+    for rows in sets:
+        for name, value in scores_of(rows.sum(axis=0)).items():
+            values.setdefault(name, []).append(float(value))
+        for name, several in scores_of(bootstrap.drawn(rows)).items():
+            drawn.setdefault(name, []).append(several)
+    means = {name: (fmean(of), np.mean(drawn[name], axis=0)) for name, of in values.items()}
+    return _Scored(means, sets[0].sum(axis=0))
 
 
 def _difference(one: _Scored, other: _Scored) -> dict[str, Estimate]:
     return {
-        name: _estimate(value - other.values[name][0], of_draws - other.values[name][1])
+        name: Estimate.of(value - other.values[name][0], of_draws - other.values[name][1])
         for name, (value, of_draws) in one.values.items()
     }
-
-
-def _estimate(value: float, of_draws: Sums) -> Estimate:
-    if not len(of_draws):
-        return Estimate(value, math.nan, math.nan)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(of_draws, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high))

@@ -82,10 +82,7 @@ class MiniModel:
             whole = torch.tensor([ids], device=self._device)
             embeddings = embedded(self._network, whole, self._mark, image)
             chooser = self._sampling(seed) if seed else likeliest
-            write(
-                self._network, constraint, embeddings, whole, chooser, ends=self._ends, most=MAX_NEW_TOKENS,
-                guessing=not seed,
-            )  # fmt: skip
+            write(self._network, constraint, embeddings, whole, chooser, ends=self._ends, most=MAX_NEW_TOKENS)
         if not constraint.complete:
             raise GenerationError(
                 GenerationCode.CUT_OFF, f"The answer was not finished after {MAX_NEW_TOKENS:,} tokens."

@@ -212,9 +212,10 @@ def finding_weights(seen: SeenImages, data: LabelledImages) -> dict[str, float]:
         Names of images' findings and of reports'; the smaller weight where two findings share a name.
     """
     rows = np.flatnonzero(~data.validation)
+    told = [{one.label: one.probability for one in seen.findings[row] if one.trained} for row in rows]
     weights: dict[str, float] = {}
     for column, label in enumerate(LABELS):
-        found = [{one.label: one.probability for one in seen.findings[row] if one.trained}.get(label) for row in rows]
+        found = [of.get(label) for of in told]
         truth = data.labels[rows, column]
         if label == NO_FINDING or None in found or not truth.any():
             continue

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tiny_generators import generator_folder
 from transformers import AutoTokenizer
 
+from radrag.generation import mini_writing
 from radrag.generation.answers import answer_schema
 from radrag.generation.constrained import TokenVocabulary
 from radrag.generation.mini_writing import AHEAD, guessed, write
@@ -35,7 +36,7 @@ class Says:
     """A network that wants to say one text, whatever was said before; its embeddings are the tokens themselves."""
 
     def __init__(self, prompt, answer, size):
-        self.wanted, self.start, self.size = [*prompt, *answer], len(prompt), size
+        self.wanted, self.size = [*prompt, *answer], size
 
     def get_input_embeddings(self):
         return lambda ids: ids[..., None].double()
@@ -64,10 +65,13 @@ def written(tokenizer, prompt, *, guessing, most=400):
         answer_schema(3), len(asked)
     )
     ids = torch.tensor([asked])
-    passes = write(
-        network, constraint, network.get_input_embeddings()(ids), ids, lambda one: one.argmax(-1, keepdim=True),
-        ends=[tokenizer.eos_token_id], most=most, guessing=guessing,
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patched:
+        if not guessing:
+            patched.setattr(mini_writing, "AHEAD", 0)
+        passes = write(
+            network, constraint, network.get_input_embeddings()(ids), ids, lambda one: one.argmax(-1, keepdim=True),
+            ends=[tokenizer.eos_token_id], most=most,
+        )  # fmt: skip
     return constraint.text, passes
 
 
