@@ -150,6 +150,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA journal_mode = WAL")  # readers and one writer at the same time
+    connection.execute("PRAGMA cache_size = -200")  # KB, for flat memory; with the default of 2,000 it is no faster
     connection.execute("PRAGMA secure_delete = ON")  # a removed report's bytes do not stay in free pages
 
 
