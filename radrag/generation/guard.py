@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from radrag.errors import GenerationCode, GenerationError
 from radrag.generation.base import GeneratedSentence
@@ -73,6 +74,15 @@ def check_written(sentences: Sequence[GeneratedSentence]) -> None:
     _, times = Counter(sentence.text.casefold() for sentence in sentences).most_common(1)[0]
     if times > MAX_REPEATS:
         raise GenerationError(GenerationCode.REPETITIVE, f"The model wrote one sentence {times} times.")
+
+
+def each_once(sentences: Sequence[GeneratedSentence]) -> tuple[GeneratedSentence, ...]:
+    """Return each sentence of a section once, where it first stands, with the evidence of all its repeats."""
+    said: dict[tuple[str, str], GeneratedSentence] = {}
+    for one in sentences:
+        first = said.setdefault((one.section, one.text.casefold()), one)
+        said[one.section, one.text.casefold()] = replace(first, hints=tuple(dict.fromkeys(first.hints + one.hints)))
+    return tuple(said.values())
 
 
 def _check_one(text: str) -> None:

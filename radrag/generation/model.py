@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from radrag.errors import GenerationCode, GenerationError
 from radrag.generation.answers import SECTIONS, answer_schema, read_answer
 from radrag.generation.base import GeneratedReport, GenerationRequest, GeneratorCard, RewriteTask
-from radrag.generation.guard import check_written
+from radrag.generation.guard import check_written, each_once
 from radrag.generation.plan import make_plan
 from radrag.generation.prompt import Prompt, report_prompt, rewrite_prompt
 
@@ -116,5 +116,5 @@ class ModelGenerator:
                 if error.code not in _MENDED_BY_ASKING_AGAIN or attempt + 1 == ATTEMPTS:
                     raise
             else:
-                return GeneratedReport(sentences, prompt.text, output)
+                return GeneratedReport(each_once(sentences), prompt.text, output)
         raise AssertionError  # unreachable: the last attempt returns or raises

@@ -51,6 +51,20 @@ def test_what_was_asked_and_answered_is_kept_exactly():
     assert (schema, seed) == (answer_schema(1, most=planned, least=planned), 7)
 
 
+def test_a_sentence_that_is_written_twice_is_drafted_once_with_all_its_evidence():
+    both = (MASS, sentence("A mass is seen.", "Mass", case="c:2"))
+    said, again = {"text": "There is a mass.", "evidence": [1]}, {"text": "There is A mass.", "evidence": [2, 1]}
+    answer = json.dumps({"findings": [said, again], "impression": [{"text": "Mass.", "evidence": [1]}]})
+    request = GenerationRequest(REQUEST.image_findings, (hit("c:1"), hit("c:2")), both)
+    report = ModelGenerator(Scripted(answer)).generate(request)
+    first, second = (("c:1", "findings", 0), ("c:2", "findings", 0))
+    assert [(one.section, one.text, one.hints) for one in report.sentences] == [
+        ("findings", "There is a mass.", (first, second)),
+        ("impression", "Mass.", (first,)),
+    ]
+    assert report.output == answer
+
+
 def test_pictures_are_handed_on():
     pictures = (object(),)
     model = Scripted(GOOD)
