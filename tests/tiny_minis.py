@@ -12,7 +12,7 @@ from radrag.generation.local_network import load_network
 from radrag.generation.mini_weights import MiniCard, save_mini
 
 CHANNELS = 5
-CARD = MiniCard("1.0", SMOLLM2, SMOLLM2_SHA256, "tiny", "0" * 64, CHANNELS, rank=2, alpha=4.0)
+CARD = MiniCard("1.0", SMOLLM2, SMOLLM2_SHA256, "tiny", "0" * 64, CHANNELS, rank=2, alpha=4.0, thresholds={})
 
 
 def look(pictures):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from radrag.generation.constrained import TokenVocabulary
 from radrag.generation.gguf_model import SMOLLM2, SMOLLM2_SHA256, model_folder
 from radrag.generation.local_network import Loaded, load_network
 from radrag.generation.local_weights import memory_errors
-from radrag.generation.mini_prompt import evidence_for, mini_prompt
+from radrag.generation.mini_prompt import at_thresholds, evidence_for, mini_prompt
 from radrag.generation.mini_weights import SHIPPED, TRAINING, MiniCard, read_card, read_state
 from radrag.generation.model import ModelGenerator
 from radrag.generation.plan import make_plan
@@ -82,7 +83,17 @@ class MiniModel:
             whole = torch.tensor([ids], device=self._device)
             embeddings = embedded(self._network, whole, self._mark, image)
             chooser = self._sampling(seed) if seed else likeliest
-            write(self._network, constraint, embeddings, whole, chooser, ends=self._ends, most=MAX_NEW_TOKENS)
+            expected = self._tokenizer(prompt.expected, add_special_tokens=False)["input_ids"]
+            write(
+                self._network,
+                constraint,
+                embeddings,
+                whole,
+                chooser,
+                ends=self._ends,
+                most=MAX_NEW_TOKENS,
+                expected=expected,
+            )
         if not constraint.complete:
             raise GenerationError(
                 GenerationCode.CUT_OFF, f"The answer was not finished after {MAX_NEW_TOKENS:,} tokens."
@@ -147,12 +158,14 @@ class MiniGenerator(ModelGenerator):
             WeightsError: the weights are not those of the card, or the encoder is not the one of the training.
             MissingModel: the package with the language model is not installed.
         """
+        findings = at_thresholds(request.image_findings, self._about.thresholds)
+        request = replace(request, image_findings=findings)
         plan = make_plan(request)
         evidence = evidence_for(request, plan) if plan.statements else ()
         if not evidence:
             return GeneratedReport(())
         self._model = self._ready()
-        prompt = mini_prompt(request.image_findings, plan, evidence)
+        prompt = mini_prompt(findings, plan, evidence)
         return self._asked(prompt, SECTIONS, request, may_be_empty=True)  # it learned to leave a section empty
 
     def rewrite(self, request: GenerationRequest, task: RewriteTask) -> GeneratedReport:  # noqa: ARG002 - the protocol's

@@ -7,15 +7,16 @@ otherwise, on evidence.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from radrag.domain import Finding, ImageFinding, Polarity, Sentence
 from radrag.generation.answers import MOST
 from radrag.generation.base import GenerationRequest
-from radrag.generation.plan import Plan, Statement, make_plan
+from radrag.generation.plan import ENUMERATOR, Plan, Statement, make_plan
 from radrag.generation.prompt import Prompt, as_data, shown
 from radrag.reports.vocabulary import NO_FINDING
 from radrag.reports.wordings import report_names
@@ -34,6 +35,11 @@ LISTED = 6
 MOST_SHOWN = 24
 MORE = 1
 """Sentences of a section beyond the plan's."""
+
+
+def at_thresholds(findings: Iterable[ImageFinding], thresholds: Mapping[str, float]) -> tuple[ImageFinding, ...]:
+    """Return findings with other thresholds, label → probability; those without keep theirs."""
+    return tuple(replace(one, threshold=thresholds.get(one.label, one.threshold)) for one in findings)
 
 
 def evidence_for(request: GenerationRequest, plan: Plan) -> tuple[Sentence, ...]:
@@ -72,7 +78,20 @@ def mini_prompt(findings: Iterable[ImageFinding], plan: Plan, evidence: Sequence
         "evidence": {str(place): sentence.text for place, sentence in enumerate(evidence, start=1)},
     }
     counts = {section: sum(one.section == section for one, _ in planned) + MORE for section in MOST}
-    return Prompt(SYSTEM, as_data(asked), tuple(evidence), counts)
+    return Prompt(SYSTEM, as_data(asked), tuple(evidence), counts, _expected(planned))
+
+
+def _expected(planned: Sequence[tuple[Statement, Sequence[int]]]) -> str:
+    sections: dict[str, list[dict[str, Any]]] = {section: [] for section in MOST}
+    for statement, cited in planned:
+        sections[statement.section].append({"text": tidy(statement.text), "evidence": [*cited]})
+    return json.dumps(sections)
+
+
+def tidy(text: str) -> str:
+    """Return a sentence of evidence as an answer writes it: without the number of a list, and closed."""
+    plain = " ".join(ENUMERATOR.sub("", text.strip()).split())
+    return f"{plain[:1].upper()}{plain[1:].rstrip('. ')}."
 
 
 def nearest(findings: Iterable[ImageFinding]) -> list[ImageFinding]:

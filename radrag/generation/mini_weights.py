@@ -27,6 +27,7 @@ class MiniCard(RunCard):
         encoder: name of the image encoder whose feature maps it sees, and the hash of that encoder's card.
         channels: of the feature maps.
         rank, alpha: of the updates; they are scaled by ``alpha / rank``.
+        thresholds: label of the encoder → probability from which on the plan states it, in place of the encoder's own.
     """
 
     WHAT = "the small generator"
@@ -40,6 +41,7 @@ class MiniCard(RunCard):
     channels: int
     rank: int
     alpha: float
+    thresholds: Mapping[str, float]
 
 
 def save_mini(folder: Path, state: Mapping[str, torch.Tensor], card: MiniCard) -> MiniCard:

@@ -65,12 +65,14 @@ class Prompt:
         user: the request, one JSON object.
         evidence: the numbered sentences; number 1 is the first.
         planned: section → how many sentences it is to have.
+        expected: an answer that says just the plan, for a model that writes faster where it can guess what comes.
     """
 
     system: str
     user: str
     evidence: tuple[Sentence, ...]
     planned: Mapping[str, int] = field(default_factory=lambda: MOST)
+    expected: str = ""
 
     @property
     def text(self) -> str:

@@ -21,7 +21,7 @@ from radrag.generation.mini_network import MARK, LowRank, Projector, add_low_ran
 from radrag.generation.mini_weights import MiniCard, save_mini
 from radrag.training.generator_card import card_of
 from radrag.training.generator_config import GeneratorConfig
-from radrag.training.generator_data import Grounds, Tokens, make_both
+from radrag.training.generator_data import Grounds, Tokens, finding_thresholds, make_both
 from radrag.training.losses_text import answer_loss
 from radrag.training.nih import LabelledImages
 from radrag.training.projector_start import start_projector
@@ -96,8 +96,15 @@ def run(
         folder = out / "data"
         seen = see_images(encoder, data, folder)
         learner = new_learner(config, cache, seen, data)
+        thresholds = finding_thresholds(seen, data)
         training, validation = make_both(
-            grounds, seen, data, (encoder.card.card_hash, learner.tokenizer), config=config, folder=folder
+            grounds,
+            seen,
+            data,
+            (encoder.card.card_hash, learner.tokenizer),
+            config=config,
+            thresholds=thresholds,
+            folder=folder,
         )
         optimiser = torch.optim.AdamW(
             [
@@ -118,7 +125,9 @@ def run(
                 run.improved(step, -measured["validation_loss"])
         best = run.take_best()
         measured, channels = validate(learner, validation, seen.maps), seen.maps.shape[1]
-        card = card_of(config, encoder.card, data, training, measured=measured, step=best, channels=channels)
+        card = card_of(
+            config, encoder.card, data, training, measured=measured, step=best, channels=channels, thresholds=thresholds
+        )
         return save_mini(out, learner.state_dict(), card)
 
 

@@ -29,6 +29,7 @@ def card_of(
     measured: Mapping[str, float],
     step: int,
     channels: int,
+    thresholds: Mapping[str, float],
 ) -> MiniCard:
     """Return the card, without the size and hash of the file, which is not written yet.
 
@@ -36,6 +37,7 @@ def card_of(
         measured: on examples of the validation patients, without noise.
         step: after which the weights were taken.
         channels: of the feature maps.
+        thresholds: label → probability from which on the plan states it.
     """
     return MiniCard(
         version=f"1.{step}",
@@ -46,6 +48,7 @@ def card_of(
         channels=channels,
         rank=config.rank,
         alpha=config.alpha,
+        thresholds=thresholds,
         data="Indiana University reports (R2Gen's training ids), NIH ChestX-ray14 images; not of the same patients",
         n={
             "examples": len(tokens),

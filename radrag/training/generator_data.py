@@ -73,7 +73,15 @@ class Grounds:
     sentences_of: Callable[[Sequence[str]], Mapping[str, tuple[Sentence, ...]]]
 
 
-def source_of(grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Sequence[int], hits: int) -> Source:
+def source_of(
+    grounds: Grounds,
+    seen: SeenImages,
+    data: LabelledImages,
+    rows: Sequence[int],
+    hits: int,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+) -> Source:
     """Return what examples of some images are made from; its images have the order of ``rows``."""
     retriever = grounds.retriever
     images = tuple(
@@ -86,7 +94,7 @@ def source_of(grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Se
         Report(case_id, retriever.cases[case_id].patient_key, _image_labels(retriever.cases[case_id].labels))
         for case_id in retriever.cases.ids
     )
-    return Source(retriever.search, grounds.sentences_of, reports, images, hits)
+    return Source(retriever.search, grounds.sentences_of, reports, images, hits, thresholds or {})
 
 
 def make_tokens(
@@ -102,7 +110,7 @@ def make_tokens(
     """Make examples, each image as often as the others, and turn them into tokens; the same for the same values.
 
     Args:
-        weights: see :func:`finding_weights`.
+        weights: from :func:`finding_weights`.
 
     Raises:
         CorpusError: not one example could be made.
@@ -177,19 +185,21 @@ def make_both(
     learner: tuple[str, Any],
     *,
     config: GeneratorConfig,
+    thresholds: Mapping[str, float],
     folder: Path,
 ) -> tuple[Tokens, Tokens]:
     """Return training examples, with noise, and those of the validation patients, without; kept in ``folder``.
 
     Args:
         learner: hash of the image encoder's card, and the language model's tokenizer.
+        thresholds: from :func:`finding_thresholds`.
     """
     encoder, tokenizer = learner
-    weights = finding_weights(seen, data)
+    weights = finding_weights(thresholds)
 
     def made(*, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         rows = np.flatnonzero(data.validation == validation).tolist()
-        source = source_of(grounds, seen, data, rows, config.hits)
+        source = source_of(grounds, seen, data, rows, config.hits, thresholds=thresholds)
         return make_tokens(source, rows, tokenizer, weights, count=count, config=config, noise=noise)
 
     def kept(name: str, *, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
@@ -201,25 +211,38 @@ def make_both(
     )
 
 
-def finding_weights(seen: SeenImages, data: LabelledImages) -> dict[str, float]:
+def finding_thresholds(seen: SeenImages, data: LabelledImages) -> dict[str, float]:
+    """Return label → probability from which on F1 gains where it is stated: half of the best F1.
+
+    Lipton et al. 2014, "Optimal thresholding of classifiers to maximize F1 measure"; the best F1 is that of what the
+    encoder says of the training images. Labels without a training image are left out, and so is no finding.
+    """
+    rows = np.flatnonzero(~data.validation)
+    told = [{one.label: one.probability for one in seen.findings[row] if one.trained} for row in rows]
+    thresholds: dict[str, float] = {}
+    for column, label in enumerate(LABELS):
+        found = [of.get(label) for of in told]
+        truth = data.labels[rows, column]
+        if label != NO_FINDING and None not in found and truth.any():
+            thresholds[label] = round(best_f1(truth, np.array(found, np.float64)) / 2, 4)
+    return thresholds
+
+
+def finding_weights(thresholds: Mapping[str, float]) -> dict[str, float]:
     """Return finding → how many times the loss on sentences that state it counts.
 
     The generator writes what is likeliest, and findings are rarely more likely than not. With odds of one to w against
-    it a finding is written if it counts w times, and the probability from which on F1 gains by it is half of the best
-    F1 (Lipton et al. 2014, "Optimal thresholding of classifiers to maximize F1 measure"), here of the training images.
+    it a finding is written if it counts w times: so those at the threshold count for it.
+
+    Args:
+        thresholds: label of images → probability from which on it is to be stated.
 
     Returns:
         Names of images' findings and of reports'; the smaller weight where two findings share a name.
     """
-    rows = np.flatnonzero(~data.validation)
-    told = [{one.label: one.probability for one in seen.findings[row] if one.trained} for row in rows]
     weights: dict[str, float] = {}
-    for column, label in enumerate(LABELS):
-        found = [of.get(label) for of in told]
-        truth = data.labels[rows, column]
-        if label == NO_FINDING or None in found or not truth.any():
-            continue
-        weight = min(2 / best_f1(truth, np.array(found, np.float64)) - 1, MOST_WEIGHT)
+    for label, threshold in thresholds.items():
+        weight = min(1 / threshold - 1, MOST_WEIGHT)
         for name in (label, *report_names(label)):
             weights[name] = min(weight, weights.get(name, MOST_WEIGHT))
     return weights

@@ -13,15 +13,15 @@ import json
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from radrag.domain import Change, Finding, Hit, ImageFinding, Polarity, Sentence, Severity, Side
 from radrag.generation.answers import LONGEST, MOST_CITED
 from radrag.generation.base import GenerationRequest
 from radrag.generation.constrained import PLAIN
-from radrag.generation.mini_prompt import evidence_for, mini_prompt
+from radrag.generation.mini_prompt import at_thresholds, evidence_for, mini_prompt, tidy
 from radrag.generation.phrases import plain_list
-from radrag.generation.plan import ENUMERATOR, Plan, Statement, make_plan
+from radrag.generation.plan import Plan, Statement, make_plan
 from radrag.generation.prompt import Prompt
 from radrag.reports.screening import is_fit_for_draft
 from radrag.reports.vocabulary import NO_FINDING
@@ -83,6 +83,7 @@ class Source:
         reports: those that may lend words and evidence.
         images: those that may be seen.
         hits: how many cases ground an example.
+        thresholds: label → probability from which on the plan states it.
     """
 
     search: Callable[[Query, int], tuple[Hit, ...]]
@@ -90,6 +91,7 @@ class Source:
     reports: tuple[Report, ...]
     images: tuple[LabelledFindings, ...]
     hits: int
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def evidence(self, hits: Sequence[Hit]) -> tuple[Sentence, ...]:
         """Return the sentences of hits, in their order, as the drafter does."""
@@ -101,12 +103,12 @@ def make_example(source: Source, row: int, settings: NoiseConfig, draw: random.R
     """Make an example of one image; None where image and evidence carry nothing that may be said."""
     image = source.images[row]
     report = matching(image.labels, source.reports, draw)
-    findings = image.findings
-    query = query_from_image(findings, exclude_patient=report.patient_key)
+    query = query_from_image(image.findings, exclude_patient=report.patient_key)
     found = source.search(replace(query, exclude_cases=frozenset({report.case_id})), source.hits)
     others = [one.case_id for one in source.reports if one.case_id != report.case_id]
     wrong = draw.choices(range(len(settings.wrong_neighbours)), settings.wrong_neighbours)[0]
     hits = noise.with_wrong_neighbours(found, others, wrong, draw)
+    findings = at_thresholds(image.findings, source.thresholds)
     request = GenerationRequest(findings, hits, source.evidence(hits))
     plan = make_plan(request)
     shown = evidence_for(request, plan)
@@ -170,7 +172,7 @@ def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], mo
     for planned in plan.statements:
         statement = _carried(planned, shown)
         cited = _cited(statement, shown)
-        text = _tidy(_worded(statement, [shown[number - 1] for number in cited], own))
+        text = tidy(_worded(statement, [shown[number - 1] for number in cited], own))
         written = sections[statement.section]
         if cited and re.fullmatch(PLAIN, text) and len(text) <= LONGEST and len(written) < most[statement.section]:
             written.append({"text": text, "evidence": cited})
@@ -266,8 +268,3 @@ def _detailed(sentence: Sentence) -> bool:
 
 def _labels(sentence: Sentence, polarity: Polarity) -> set[str]:
     return {finding.label for finding in sentence.findings if finding.polarity is polarity}
-
-
-def _tidy(text: str) -> str:
-    plain = " ".join(ENUMERATOR.sub("", text.strip()).split())
-    return f"{plain[:1].upper()}{plain[1:].rstrip('. ')}."

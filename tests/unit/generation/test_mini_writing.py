@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from radrag.generation import mini_writing
 from radrag.generation.answers import answer_schema
 from radrag.generation.constrained import TokenVocabulary
-from radrag.generation.mini_writing import AHEAD, guessed, write
+from radrag.generation.mini_writing import AHEAD, ALIKE, guessed, write
 
 ANSWER = {
     "findings": [{"text": "There is a mass.", "evidence": [1]}, {"text": "No effusion.", "evidence": [2]}],
@@ -56,7 +56,7 @@ def tokens(tmp_path_factory):
     return AutoTokenizer.from_pretrained(generator_folder(tmp_path_factory, "llama"))
 
 
-def written(tokenizer, prompt, *, guessing, most=400):
+def written(tokenizer, prompt, *, guessing, most=400, expected=""):
     """Return what is written, and in how many passes."""
     asked = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     answer = tokenizer(json.dumps(ANSWER), add_special_tokens=False)["input_ids"]
@@ -71,6 +71,7 @@ def written(tokenizer, prompt, *, guessing, most=400):
         passes = write(
             network, constraint, network.get_input_embeddings()(ids), ids, lambda one: one.argmax(-1, keepdim=True),
             ends=[tokenizer.eos_token_id], most=most,
+            expected=tokenizer(expected, add_special_tokens=False)["input_ids"],
         )  # fmt: skip
     return constraint.text, passes
 
@@ -95,15 +96,33 @@ def test_what_stands_in_the_prompt_is_written_in_few_passes(tokens):
     assert written(tokens, prompt, guessing=True)[1] < 0.7 * written(tokens, "x", guessing=False)[1]
 
 
+@pytest.mark.parametrize("part", ["whole", "first", "last", "none"])
+def test_the_nearer_an_answer_is_to_what_was_expected_the_fewer_passes_it_takes(tokens, part):
+    first, last = ANSWER["findings"][:1], ANSWER["findings"][1:]
+    findings = {"whole": first + last, "first": first, "last": last, "none": []}[part]
+    expected = json.dumps(ANSWER | {"findings": findings})
+    text, passes = written(tokens, "x", guessing=True, expected=expected)
+    alone, most = written(tokens, "x", guessing=True)
+    assert text == alone
+    share = {"whole": 0.3, "none": 1.0}.get(part, 0.9)
+    assert passes <= share * most
+
+
 def test_writing_stops_where_it_may_not_go_on(tokens):
     text, passes = written(tokens, "x", guessing=False, most=5)
     assert json.dumps(ANSWER).startswith(text)
     assert passes <= 5
 
 
-@given(st.lists(st.integers(0, 3), max_size=30))
-def test_what_is_guessed_followed_the_last_token_where_it_last_stood_before(ids):
-    found = guessed(ids)
-    assert len(found) <= AHEAD
-    before = [place for place, one in enumerate(ids[:-1]) if one == ids[-1]]
-    assert found == (ids[before[-1] + 1 :][:AHEAD] if before else [])
+@given(st.lists(st.integers(0, 3), max_size=30), st.lists(st.integers(0, 3), max_size=30))
+def test_what_is_guessed_followed_the_most_last_tokens_that_stood_before(ids, expected):
+    def following(length):
+        last = ids[-length:]
+        for known in (expected, ids):
+            found = [place for place in range(length, len(known)) if known[place - length : place] == last]
+            if found:
+                return known[found[-1] :][:AHEAD]
+        return None
+
+    runs = [following(length) for length in range(min(ALIKE, len(ids)), 0, -1)]
+    assert guessed(ids, expected) == next((run for run in runs if run is not None), [])

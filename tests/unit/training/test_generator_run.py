@@ -25,7 +25,7 @@ from radrag.models.card import ModelCard
 from radrag.reports.wordings import report_names
 from radrag.training import generator, runs, seen_images
 from radrag.training.generator_config import GeneratorConfig
-from radrag.training.generator_data import Grounds, example_ids, finding_weights
+from radrag.training.generator_data import Grounds, example_ids, finding_thresholds, finding_weights
 from radrag.training.generator_examples import Answer, Example
 from radrag.training.nih import LABELS, LabelledImages
 from radrag.training.scores import auc, best_f1
@@ -143,12 +143,13 @@ def test_a_finding_counts_as_often_as_puts_its_threshold_at_half_of_the_best_f1(
     labels[:10, LABELS.index("Infiltration")] = truth
     labels[10:, LABELS.index("Edema")] = 1
     data = LabelledImages((), (), np.arange(12) >= 10, labels, np.full((12, 14), math.nan))
-    weights = finding_weights(SeenImages(torch.zeros(0), findings), data)
+    thresholds = finding_thresholds(SeenImages(torch.zeros(0), findings), data)
     half = best_f1(truth, np.array(told)) / 2
     assert half == pytest.approx(3 / 7)  # four are called, three of them rightly
-    assert 1 / (1 + weights["Infiltration"]) == pytest.approx(half)
+    assert thresholds == {"Infiltration": pytest.approx(half, abs=1e-4)}  # only validation patients have an edema
+    weights = finding_weights(thresholds)
+    assert 1 / (1 + weights["Infiltration"]) == pytest.approx(half, abs=1e-4)
     assert weights[report_names("Infiltration")[0]] == weights["Infiltration"]
-    assert "Edema" not in weights  # only validation patients have it
 
 
 def test_of_training_images_the_starter_says_what_heads_say_that_saw_none_of_the_patient(tmp_path, monkeypatch):
