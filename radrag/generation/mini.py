@@ -224,6 +224,7 @@ def _card(about: MiniCard) -> GeneratorCard:
         "base": about.base,
         "base_sha256": about.base_sha256,
         "encoder": about.encoder,
+        "thresholds": dict(about.thresholds),
         "max_new_tokens": MAX_NEW_TOKENS,
         "temperature": TEMPERATURE,
     }
