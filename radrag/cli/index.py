@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Unknown cases named in an error."""
 
+COMES_WITH_RADRAG = ""
 LEAST_RECALL = 0.95
 """Self-recall below which an approximate index is called broken."""
 
@@ -38,8 +39,11 @@ command.add_command(fit)
 @click.option("--no-images", is_flag=True, help="Do not index the images that cases hold.")
 @click.option(
     "--alignment",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Run of `radrag train align`: reports are found by images in its space too.",
+    metavar="[RUN]",
+    is_flag=False,
+    flag_value=COMES_WITH_RADRAG,
+    help="Let images find reports in one space with them too, and words images: that of a run of `radrag train align`, "
+    "or without RUN the one that comes with radrag.",
 )
 @click.option("--kind", metavar="KIND", help="flat, fp16, sq8, hnsw or ivfpq  [default: by rows and memory]")
 @click.option("--memory", type=click.IntRange(min=1), default=4096, show_default=True, help="MiB for each channel.")
@@ -53,7 +57,7 @@ command.add_command(fit)
 def build(
     settings: Settings,
     no_images: bool,
-    alignment: Path | None,
+    alignment: str | None,
     kind: str | None,
     memory: int,
     leave_out: Path | None,
@@ -65,12 +69,12 @@ def build(
     """
     from radrag.workspace import Workspace
 
-    if alignment and no_images:
+    if alignment is not None and no_images:
         raise UsageError("An alignment is for images: it cannot go with --no-images.")
     workspace = Workspace(settings)
     left_out = _left_out(workspace, leave_out) if leave_out else ()
     manifest = build_index(
-        workspace, images=not no_images, alignment=alignment, kind=kind, memory=memory << 20, left_out=left_out
+        workspace, images=not no_images, alignment=_folder(alignment), kind=kind, memory=memory << 20, left_out=left_out
     )
     if as_json:
         emit(asdict(manifest))
@@ -78,6 +82,12 @@ def build(
         without = f", {len(left_out):,} left out" if left_out else ""
         channels = ", ".join(manifest.channels)
         click.echo(f"Index {manifest.index_id}: {manifest.rows:,} cases{without}, channels {channels}.")
+
+
+def _folder(alignment: str | None) -> Path | None:
+    from radrag.encoders.alignment import SHIPPED
+
+    return SHIPPED if alignment == COMES_WITH_RADRAG else Path(alignment) if alignment else None
 
 
 def _left_out(workspace: Workspace, path: Path) -> tuple[str, ...]:

@@ -2,13 +2,19 @@
 
 import json
 
+import numpy as np
 import pytest
+from fakes import image_finding
 from small_workspaces import report, small_workspace
 from tiny_models import save_bert, save_sentence_transformer
 
 from radrag.cli.main import run
 from radrag.corpus.building import build_snapshot
+from radrag.encoders.alignment import SHIPPED, AlignmentCard
 from radrag.errors import BadIndex
+from radrag.retrieval.query import query_from_image
+from radrag.settings import load_settings
+from radrag.workspace import Workspace
 
 CASES = [
     report("own:1", "There is a small left pleural effusion."),
@@ -70,6 +76,19 @@ def test_the_same_content_by_an_encoder_of_another_card_can_be_built_and_searche
     assert radrag(workspace, "search", "--text", "effusion") == 1  # it might read texts otherwise now
     assert radrag(workspace, "index", "build") == 0
     assert radrag(workspace, "search", "--text", "effusion") == 0
+
+
+def test_images_find_reports_in_the_space_that_comes_with_radrag(workspace, capsys):
+    assert radrag(workspace, "index", "build", "--alignment", "--json") == 0
+    built = json.loads(capsys.readouterr().out)
+    card = AlignmentCard.read(SHIPPED / "align.json")
+    assert built["channels"]["shared"]["dimension"] == card.dimension
+    assert built["image_encoder"]["name"] == "starter"
+    opened = Workspace(load_settings(workspace=workspace))
+    shared = next(one for one in opened.retriever.channels if one.name == "shared")
+    seen = [image_finding(label, 0.9 if label == "Pleural Effusion" else 0.05) for label in card.labels]
+    found = shared.search(query_from_image(seen, vector=np.full(256, 1 / 16, np.float32)), 3)
+    assert opened.snapshot.cases.ids[int(found.rows[0])] == "own:1"
 
 
 def test_an_index_of_an_earlier_version_says_how_to_build_a_new_one(workspace, capsys):
