@@ -22,7 +22,7 @@ function draw(context, scene, ratio) {
   else drawPreview(context, scene);
   if (scene.heat) drawHeat(context, scene);
   context.restore();
-  if (scene.boxes) for (const finding of scene.findings) drawBox(context, scene, matrix, finding, ratio);
+  if (scene.boxes) drawBoxes(context, scene, matrix, ratio);
   if (scene.line) drawLine(context, scene, matrix, ratio);
   drawEdges(context, scene, ratio);
 }
@@ -77,28 +77,37 @@ function boxOnCanvas(matrix, [x0, y0, x1, y1]) {
   return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
 }
 
-function drawBox(context, { chosen }, matrix, finding, ratio) {
-  const [left, top, right, bottom] = boxOnCanvas(matrix, finding.box);
-  const here = finding.label === chosen;
-  context.lineWidth = (here ? 3 : 1.5) * ratio;
-  context.setLineDash(here ? [] : [6 * ratio, 4 * ratio]); // not by colour alone
-  context.strokeStyle = here ? CHOSEN : BOX;
-  context.strokeRect(left, top, right - left, bottom - top);
-  context.setLineDash([]);
-  label(context, `${finding.label} ${Math.round(finding.probability * 100)} %`, left, top - 19 * ratio, ratio, context.strokeStyle);
+function drawBoxes(context, { findings, chosen }, matrix, ratio) {
+  const ordered = findings.toSorted((one, other) => (other.label === chosen) - (one.label === chosen)); // it keeps its place
+  const labels = ordered.map((finding) => {
+    const [left, top, right, bottom] = boxOnCanvas(matrix, finding.box);
+    const here = finding.label === chosen;
+    context.lineWidth = (here ? 3 : 1.5) * ratio;
+    context.setLineDash(here ? [] : [6 * ratio, 4 * ratio]); // not by colour alone
+    context.strokeStyle = here ? CHOSEN : BOX;
+    context.strokeRect(left, top, right - left, bottom - top);
+    context.setLineDash([]);
+    const words = `${finding.label} ${Math.round(finding.probability * 100)} %`;
+    return { words, colour: context.strokeStyle, place: labelPlace(context, words, left, top - 19 * ratio, ratio) };
+  });
+  const places = apart(labels.map((one) => one.place), context.canvas.height);
+  labels.forEach(({ words, colour }, number) => drawLabel(context, words, places[number], ratio, colour));
 }
 
-function label(context, words, x, y, ratio, colour) {
+/** [left, top, width, height] of a label that begins at a point, moved into the canvas. */
+function labelPlace(context, words, x, y, ratio) {
   context.font = `${13 * ratio}px system-ui, sans-serif`;
-  const wide = context.measureText(words).width + 8 * ratio;
-  x = clamp(x, 0, Math.max(0, context.canvas.width - wide));
-  y = clamp(y, 0, context.canvas.height - 18 * ratio);
+  const [wide, tall] = [context.measureText(words).width + 8 * ratio, 18 * ratio];
+  return [clamp(x, 0, Math.max(0, context.canvas.width - wide)), clamp(y, 0, context.canvas.height - tall), wide, tall];
+}
+
+function drawLabel(context, words, [x, y, wide, tall], ratio, colour) {
   context.fillStyle = SHADE;
-  context.fillRect(x, y, wide, 18 * ratio);
+  context.fillRect(x, y, wide, tall);
   context.fillStyle = colour;
   context.textAlign = "left";
   context.textBaseline = "middle";
-  context.fillText(words, x + 4 * ratio, y + 9 * ratio);
+  context.fillText(words, x + 4 * ratio, y + tall / 2);
 }
 
 function drawLine(context, { line, head }, matrix, ratio) {
@@ -109,7 +118,8 @@ function drawLine(context, { line, head }, matrix, ratio) {
   context.moveTo(...from);
   context.lineTo(...to);
   context.stroke();
-  label(context, lengthOf(line, head), to[0] + 6 * ratio, to[1] + 6 * ratio, ratio, CHOSEN);
+  const words = lengthOf(line, head);
+  drawLabel(context, words, labelPlace(context, words, to[0] + 6 * ratio, to[1] + 6 * ratio, ratio), ratio, CHOSEN);
 }
 
 /** A length in words: in millimetres where the file says how large a pixel is, and where that holds. */

@@ -70,3 +70,15 @@ function seen(matrix, size, head) {
     clamp(Math.ceil(Math.max(...ys)) + 1, 0, head.rows),
   ];
 }
+
+/** Labels [left, top, width, height] moved down past those before them, so that none hides another while there is room. */
+function apart(labels, height) {
+  const placed = [];
+  for (const [left, top, wide, tall] of labels) {
+    const hidden = (y) => placed.find(([x, t, w, h]) => left < x + w && x < left + wide && y < t + h && t < y + tall);
+    let y = top;
+    for (let other = hidden(y); other; other = hidden(y)) y = other[1] + other[3];
+    placed.push([left, y + tall > height ? top : y, wide, tall]);
+  }
+  return placed;
+}

@@ -73,6 +73,7 @@ def walk(address: str, draft_id: str, case_id: str, out: Path) -> None:
         page.locator(".rr-focus").wait_for()
         page.keyboard.press("n")
         page.locator(".rr-focus", has_text="Sentence 2").wait_for()
+        page.locator(".viewer .caption .depth", has_text="bits").wait_for()
         shot("review")
         page.keyboard.press("x")
         page.get_by_role("button", name="Not on the image").wait_for()

@@ -51,3 +51,19 @@ def test_the_browser_unpacks_and_windows_as_python_does(browser):
     tables = evaluated(browser, call, [{"levels": plain, "window": list(one)} for one in windows])
     for (centre, width, exact, inverse), table in zip(windows, tables, strict=True):
         assert (np.array(table) == window_table(levels, Window(centre, width, exact), inverse=inverse)).all()
+
+
+def test_no_label_of_a_box_hides_another_and_the_first_stays(browser):
+    random = np.random.default_rng(7)
+    cases = [
+        [[*random.uniform(0, 300, 2), random.uniform(60, 160), 18.0] for _ in range(count)]
+        for count in (1, 2, 4, 8, 14, 14)
+    ]
+    for labels, found in zip(cases, evaluated(browser, "apart(one, 10_000)", cases), strict=True):
+        places = np.array(found)
+        assert places[0].tolist() == labels[0]
+        assert (places[:, [0, 2, 3]] == np.array(labels)[:, [0, 2, 3]]).all()
+        for (x0, y0, w0, h0), (x1, y1, w1, h1) in itertools.combinations(places, 2):
+            assert x0 >= x1 + w1 or x1 >= x0 + w0 or y0 >= y1 + h1 or y1 >= y0 + h0
+    crowded = [[[0.0, 0.0, 50.0, 18.0]] * 3]
+    assert np.array(evaluated(browser, "apart(one, 40)", crowded)[0])[:, 1].tolist() == [0, 18, 0]  # no room for more
