@@ -29,8 +29,8 @@ def tiny_mini(tmp_path_factory, monkeypatch):
     return mini.MiniModel(loaded, projector, mini._card(CARD), look)
 
 
-def tiny_generator(tmp_path_factory, monkeypatch, folder):
-    """Return a generator whose weights are in ``folder`` and whose model is the tiny one."""
-    save_mini(folder, {"projector.mean": torch.zeros(CHANNELS)}, replace(CARD))
+def tiny_generator(tmp_path_factory, monkeypatch, folder, **changes):
+    """Return a generator whose weights are in ``folder`` and whose model is the tiny one; with changes of its card."""
+    save_mini(folder, {"projector.mean": torch.zeros(CHANNELS)}, replace(CARD, **changes))
     monkeypatch.setattr(mini, "load_mini", lambda *_: tiny_mini(tmp_path_factory, monkeypatch))
     return mini.MiniGenerator(folder, cache=folder, encoder=lambda: None)

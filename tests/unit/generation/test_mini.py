@@ -57,6 +57,25 @@ def test_a_section_may_be_left_empty_as_in_training(tmp_path, tmp_path_factory, 
     assert [section["minItems"] for section in asked[0]["properties"].values()] == [0, 0]
 
 
+@pytest.mark.parametrize(("threshold", "planned"), [(0.4, True), (0.5, False)])
+def test_it_plans_by_the_thresholds_that_it_learned_with(threshold, planned, tmp_path, tmp_path_factory, monkeypatch):
+    generator = tiny_generator(tmp_path_factory, monkeypatch, tmp_path, thresholds={"Nodule": threshold})
+    asked = []
+    answer = '{"findings": [{"text": "There is a pleural effusion.", "evidence": [1]}], "impression": []}'
+    model = SimpleNamespace(complete=lambda prompt, *_: asked.append(prompt) or answer)
+    monkeypatch.setattr(generator, "_ready", lambda: model)
+    generator.generate(REQUEST)
+    assert ("There is a pulmonary nodule." in json.dumps(json.loads(asked[0].user)["plan"])) == planned
+    assert generator.card.parameters["thresholds"] == {"Nodule": threshold}
+
+
+def test_what_is_expected_is_an_answer_that_says_the_plan():
+    shown = evidence_for(REQUEST, make_plan(REQUEST))
+    prompt = mini_prompt(FINDINGS, make_plan(REQUEST), shown)
+    found = [(one.section, one.text) for one in read_answer(prompt.expected, shown)]
+    assert found == [("findings", "There is a pleural effusion."), ("impression", "Pleural effusion.")]
+
+
 def test_the_prompt_numbers_evidence_as_it_stands_and_repeats_no_words():
     shown = (NODULE, *EFFUSION)
     prompt = mini_prompt(FINDINGS, make_plan(REQUEST), shown)
