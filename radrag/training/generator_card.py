@@ -11,6 +11,8 @@ from radrag.training.generator_config import GeneratorConfig
 from radrag.training.generator_data import Tokens
 from radrag.training.nih import LabelledImages
 
+FORM = 2
+"""What examples are made of and asked for; since 2 the plan states findings by thresholds of the card."""
 LIMITS = (
     "Research use: not a medical device, not for diagnosis.",
     "Images and reports of its training are of different patients, matched by labels that a program mined.",
@@ -40,7 +42,7 @@ def card_of(
         thresholds: label → probability from which on the plan states it.
     """
     return MiniCard(
-        version=f"1.{step}",
+        version=f"{FORM}.{step}",
         base=SMOLLM2,
         base_sha256=SMOLLM2_SHA256,
         encoder=encoder.name,

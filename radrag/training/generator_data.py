@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -147,7 +148,8 @@ def example_ids(tokenizer: Any, example: Example, weights: Mapping[str, float]) 
 
     def counts(start: int, end: int) -> float:
         stated = [one for first, last, labels in stating if start < last and end > first for one in labels]
-        return sum(weights.get(one, 1.0) for one in stated) / len(stated) if stated else 1.0
+        # fsum, since the order of a set differs from run to run
+        return math.fsum(weights.get(one, 1.0) for one in stated) / len(stated) if stated else 1.0
 
     counted = [counts(start, end) for start, end in answer["offset_mapping"]]
     return [*prompt, *answer["input_ids"], tokenizer.eos_token_id], len(prompt), [*counted, 1.0]

@@ -14,7 +14,7 @@ def train(tmp_path, *given):
 
 def test_an_unknown_run_is_wrong_usage_and_names_those_that_ship(tmp_path, capsys):
     assert train(tmp_path, "nothing") == 2
-    assert "generator, generator_quiet, generator_smoke" in capsys.readouterr().err
+    assert "generator, generator_noise, generator_smoke" in capsys.readouterr().err
 
 
 def test_an_unknown_key_of_a_run_is_wrong_usage(tmp_path, capsys):

@@ -227,7 +227,7 @@ def only_named(card):
     return SimpleNamespace(card=card)
 
 
-@pytest.mark.parametrize("name", ["generator", "generator_quiet", "generator_smoke"])
+@pytest.mark.parametrize("name", ["generator", "generator_noise", "generator_smoke"])
 def test_the_shipped_runs_can_be_read(name):
     assert GeneratorConfig.read(name).all_steps > 0
 
