@@ -8,6 +8,7 @@ sample radiograph, in full size (rates, ray) and small (memory, kills), each a p
     python benchmarks/batch.py rates ray --workspace WORKSPACE      # four minutes; the first time, three more
     python benchmarks/batch.py rates --json rates.json              # for scale_model.py
     python benchmarks/batch.py memory --memory 20000                # hours; the machine to itself
+    python benchmarks/batch.py whole --whole 5000                   # six minutes
     python benchmarks/batch.py kills --kills 30 --kill-studies 500  # the same
 """
 
@@ -32,13 +33,13 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a way to kill a command
 
-from batch_runs import Run, full_size, prepared, run
+from batch_runs import Run, full_size, memory_of, prepared, run
 from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
 
 from radrag.batch.results import ResultsFile
 
 ONE_CORE = "1 worker, one core"
-PARTS = ("encoder", "rates", "ray", "memory", "kills")
+PARTS = ("encoder", "rates", "ray", "memory", "whole", "kills")
 
 
 def encoder(folder: Path) -> None:
@@ -227,6 +228,18 @@ def _memory(folder: Path, films: Path) -> dict[str, float]:
     return told | {"submitted again": _resident(), "seconds": seconds, "drafts": queue.store.count_drafts()}
 
 
+def whole(workspace: Path, most: int) -> None:
+    """Print the memory of the whole command with its models, two workers, at a fifth of the studies and at all."""
+    before = 0.0
+    for count in (most // 5, most):
+        films = write_films(workspace.parent / f"whole-{count}", count)
+        copied = Path(shutil.copytree(workspace, workspace.parent / f"workspace-{count}"))
+        now = memory_of(copied, films, "--batch", "w", "--workers", 2, "--out", workspace.parent / f"out-{count}")
+        growth = f", {now / before - 1:+.1%} (target 5 %)" if before else ""
+        print(f"{count:6,} studies, command and two workers: {now:,.0f} MB{growth}", flush=True)
+        before = now
+
+
 def _resident() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
@@ -272,6 +285,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=60)
     parser.add_argument("--json", type=Path, help="write the rates here, for scale_model.py")
     parser.add_argument("--memory", type=int, default=2000)
+    parser.add_argument("--whole", type=int, default=500)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--kill-studies", type=int, default=40)
     given = parser.parse_args()
@@ -281,7 +295,7 @@ def main() -> None:
         folder = Path(name)
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
         workspace = folder / "workspace"
-        if {"rates", "ray", "kills"} & set(parts):
+        if {"rates", "ray", "whole", "kills"} & set(parts):
             shutil.copytree(prepared(given.workspace or folder / "prepared"), workspace)
         if "encoder" in parts:
             encoder(folder)
@@ -291,6 +305,8 @@ def main() -> None:
             ray(workspace, given.studies)
         if "memory" in parts:
             memory(folder, given.memory)
+        if "whole" in parts:
+            whole(workspace, given.whole)
         if "kills" in parts:
             kills(workspace, given.kill_studies, given.kills)
         print(f"load {os.getloadavg()[0]:.1f} after")
