@@ -3,40 +3,35 @@
 The limit of throughput is the slowest stage's own rate, measured alone in the same run, and the processor time that
 one study takes in all stages: N cores cannot draft more than N seconds of it a second. Other programs on the machine
 are counted, and what their absence would give is printed beside what was measured. Studies are altered copies of the
-sample radiograph, in full size (rates, ray) and small (memory, kills), each a patient of its own.
+sample radiograph, in full size (rates, ray) and small (memory, whole, kills), each a patient of its own.
 
     python benchmarks/batch.py rates ray --workspace WORKSPACE      # four minutes; the first time, three more
     python benchmarks/batch.py rates --json rates.json              # for scale_model.py
-    python benchmarks/batch.py memory --memory 20000                # hours; the machine to itself
+    python benchmarks/batch.py memory --memory 20000                # six minutes
     python benchmarks/batch.py whole --whole 5000                   # six minutes
-    python benchmarks/batch.py kills --kills 30 --kill-studies 500  # the same
+    python benchmarks/batch.py kills --kills 30 --kill-studies 500  # hours; the machine to itself
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import random
 import shutil
 import sqlite3
 import sys
 import tempfile
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # small films, and a way to kill a command
 
-from batch_runs import Run, full_size, memory_of, prepared, run
-from batch_support import Drafts, kill, queue_of, start_batch, what_was_drafted, worker_of, write_films
-
-from radrag.batch.results import ResultsFile
+import batch_memory
+from batch_runs import Run, full_size, prepared, run
+from batch_support import kill, start_batch, what_was_drafted, write_films
 
 ONE_CORE = "1 worker, one core"
 PARTS = ("encoder", "rates", "ray", "memory", "whole", "kills")
@@ -191,60 +186,6 @@ def _timed(times: list[float], call: Callable[[], Any], clock: Callable[[], floa
     return result
 
 
-def memory(folder: Path, most: int) -> None:
-    """Print the memory of submission, worker and results without models, at 1/20 of the studies and at all.
-
-    Each in a process of its own, so that neither has what the other left.
-    """
-    films = write_films(folder / "small" / "first", most // 20)
-    write_films(folder / "small" / "rest", most - most // 20, first=most // 20)
-    before = 0.0
-    for count, named in ((most // 20, films), (most, films.parent)):
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            told = pool.submit(_memory, folder / str(count), named).result()
-        assert told.pop("drafts") == count
-        seconds, now = told.pop("seconds"), told["submitted again"]
-        growth = f", {now / before - 1:+.1%} (target 5 %)" if before else ""
-        said = ", ".join(f"{megabytes:.1f} MB {name}" for name, megabytes in told.items())
-        print(f"{count:6,} studies: {said}{growth}; {count / seconds:.0f}/s", flush=True)
-        before = now
-
-
-def _memory(folder: Path, films: Path) -> dict[str, float]:
-    queue, drafter = queue_of(folder), Drafts()
-    drafter.looked_at = deque(maxlen=1)  # or the stand-in for the models would remember every study
-    told = {"before": _resident()}
-    queue.submit([films], batch="b")
-    told["submitted"] = _resident()
-    made, _ = worker_of(queue, drafter, lines=True)
-    results = ResultsFile(folder / "b.jsonl")
-    made._tell = lambda event: event.line and results.add(event.draft_id, event.line)
-    started = time.perf_counter()
-    made.run(threading.Event())
-    seconds = time.perf_counter() - started
-    results.arrange(job.draft_id for job in queue.store.iter_jobs("b"))
-    told["drafted"] = _resident()
-    queue.submit([films], batch="b")  # the same command again
-    return told | {"submitted again": _resident(), "seconds": seconds, "drafts": queue.store.count_drafts()}
-
-
-def whole(workspace: Path, most: int) -> None:
-    """Print the memory of the whole command with its models, two workers, at a fifth of the studies and at all."""
-    before = 0.0
-    for count in (most // 5, most):
-        films = write_films(workspace.parent / f"whole-{count}", count)
-        copied = Path(shutil.copytree(workspace, workspace.parent / f"workspace-{count}"))
-        now = memory_of(copied, films, "--batch", "w", "--workers", 2, "--out", workspace.parent / f"out-{count}")
-        growth = f", {now / before - 1:+.1%} (target 5 %)" if before else ""
-        print(f"{count:6,} studies, command and two workers: {now:,.0f} MB{growth}", flush=True)
-        before = now
-
-
-def _resident() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
-
-
 def kills(workspace: Path, studies: int, count: int) -> None:
     """Kill a batch at random moments, finish it, and compare with a run that nobody disturbed."""
     folder, chance = workspace.parent, random.Random(8)
@@ -304,9 +245,9 @@ def main() -> None:
         if "ray" in parts:
             ray(workspace, given.studies)
         if "memory" in parts:
-            memory(folder, given.memory)
+            batch_memory.parts(folder, given.memory)
         if "whole" in parts:
-            whole(workspace, given.whole)
+            batch_memory.whole(workspace, given.whole)
         if "kills" in parts:
             kills(workspace, given.kill_studies, given.kills)
         print(f"load {os.getloadavg()[0]:.1f} after")

@@ -101,36 +101,8 @@ def _busy_seconds(cores: Collection[int]) -> float:
     return sum(int(fields[at]) for fields in mine for at in (1, 2, 3, 6, 7, 8)) / TICK
 
 
-def memory_of(workspace: Path, films: Path, *how: object) -> float:
-    """Draft all films; return the most MB that the command and its workers held together in the second half.
-
-    Pages that they share count once (Pss).
-    """
-    studies, drafted, most = sum(1 for _ in films.iterdir()), 0, 0.0
-    process = start_batch(workspace, films, "--log-json", *how)
-    for line in process.stderr or ():
-        drafted += '"event": "drafted"' in line
-        if drafted >= studies / 2 and drafted % 20 == 0:
-            most = max(most, sum(map(_megabytes, _family(process.pid))))
-    if process.wait() or drafted < studies:
-        raise SystemExit(f"The batch did not come to its end: {drafted} of {studies}.")
-    return most
-
-
-def _megabytes(process: int) -> float:
-    with contextlib.suppress(OSError):  # it may have ended
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
-    return 0.0
-
-
 def _processor_seconds(root: int) -> float:
     """Return the processor time of a process and all below it, in seconds."""
-    return sum(_family(root).values())
-
-
-def _family(root: int) -> dict[int, float]:
-    """Return a process and all below it, each with its processor time in seconds."""
     facts: dict[int, tuple[int, int]] = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -139,7 +111,7 @@ def _family(root: int) -> dict[int, float]:
     family = {root}
     while more := {one for one, (parent, _) in facts.items() if parent in family} - family:
         family |= more
-    return {one: facts[one][1] / TICK for one in family if one in facts}
+    return sum(facts[one][1] for one in family if one in facts) / TICK
 
 
 def prepared(folder: Path) -> Path:

@@ -18,8 +18,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+from processes import memory
 
 FINDINGS = (
     *("effusion", "pneumothorax", "consolidation", "atelectasis", "edema", "cardiomegaly", "nodule", "mass"),
@@ -83,26 +84,8 @@ def run_add(workspace: Path, arguments: list[str], workers: int | None) -> dict[
 def watch(process: subprocess.Popen[str], peak: list[int]) -> None:
     """Keep the largest memory of a process with all below it: proportional set size, shared pages counted once."""
     while process.poll() is None:
-        peak[0] = max(peak[0], sum(map(memory, family(process.pid))))
+        peak[0] = max(peak[0], int(memory(process.pid, "Pss") * 2**20))
         time.sleep(0.25)
-
-
-def family(pid: int) -> Iterator[int]:
-    yield pid
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return
-    for child in children:
-        yield from family(int(child))
-
-
-def memory(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def child(workspace: Path, arguments: list[str], workers: int | None) -> None:

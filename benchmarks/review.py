@@ -25,6 +25,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from processes import memory
+
 from radrag.cli.demo import prepare, sample_radiograph
 from radrag.cli.inputs import read_one_study
 from radrag.domain import Role
@@ -126,7 +128,7 @@ def measure(address: str, ids: list[str], given: argparse.Namespace, process: in
             "to_review_s": summary(switches),
             "decision_s": summary(decisions),
             "image_bytes_first_paint": size,
-            "server_megabytes": memory(process),
+            "server_megabytes": round(memory(process, "Rss"), 1),
         }
         browser.close()
     return figures
@@ -175,17 +177,6 @@ def summary(seconds: list[float]) -> dict[str, float]:
         "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 3),
         "n": len(ordered),
     }
-
-
-def memory(process: int) -> float:
-    """Return the resident memory of a process and its children, in MB."""
-    total, left = 0, [process]
-    while left:
-        one = left.pop()
-        status = Path(f"/proc/{one}/status").read_text(encoding="ascii")
-        total += int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
-        left += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text(encoding="ascii").split()]
-    return round(total / 1024, 1)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from processes import memory
 
 from radrag.index.faiss_index import FaissIndex
 from radrag.index.files import open_files
@@ -36,6 +37,7 @@ QUERIES, K, LEAST = 1000, 10, 0.99
 LINKS, BUILD_EFFORT = 16, 200  # the usual setting of hnswlib's and FAISS's examples, for every graph here
 EFFORTS = (32, 64, 96, 128, 192, 256, 384, 512)
 MEMORY = 8 * 2**30
+HELD = ("Rss", "Private_Dirty")  # all that is resident, and what only these processes hold
 ENGINES = ("radrag", "hnswlib", "usearch", "milvus-lite", "faiss-hnsw")
 
 Search = Callable[[np.ndarray, int], Any]
@@ -185,7 +187,7 @@ def measure(engine: str, folder: Path, threads: int) -> dict[str, Any]:
     queries, truth = np.load(folder / "queries.npy"), np.load(folder / "truth.npy")
     own = folder / engine
     own.mkdir()
-    resident = memory()
+    before = {kind: memory(os.getpid(), kind) for kind in HELD}
     started = time.perf_counter()
     built = BUILDERS[engine](np.asarray(np.load(folder / "vectors.npy", mmap_mode="r")), own, threads)
     seconds = time.perf_counter() - started
@@ -210,7 +212,7 @@ def measure(engine: str, folder: Path, threads: int) -> dict[str, Any]:
         started = time.perf_counter()
         search(queries, threads)
         batches.append(time.perf_counter() - started)
-    used = {name: after - resident[name] for name, after in memory().items()}
+    used = {kind: memory(os.getpid(), kind) - before[kind] for kind in HELD}
     return {
         "engine": engine,
         "setting": setting,
@@ -219,28 +221,10 @@ def measure(engine: str, folder: Path, threads: int) -> dict[str, Any]:
         "p99_ms": 1000 * float(np.quantile(times, 0.99)),
         "queries_per_s": len(queries) / min(batches),
         "build_s": seconds,
-        "resident_mb": used["Rss"] / 1024,
-        "private_mb": used["Private_Dirty"] / 1024,
+        "resident_mb": used["Rss"],
+        "private_mb": used["Private_Dirty"],
         "disk_mb": built.disk / 1e6,
     }
-
-
-def memory() -> dict[str, int]:
-    """Return this process's and its children's memory in kB: all that is resident, and what only they hold."""
-    total = {"Rss": 0, "Private_Dirty": 0}
-    pending = [os.getpid()]
-    while pending:
-        process = Path("/proc") / str(pending.pop())
-        try:
-            for line in (process / "smaps_rollup").read_text().splitlines():
-                name = line.partition(":")[0]
-                if name in total:
-                    total[name] += int(line.split()[1])
-            for task in (process / "task").iterdir():
-                pending += [int(child) for child in (task / "children").read_text().split()]
-        except OSError:
-            continue  # ended meanwhile
-    return total
 
 
 def size_of(folder: Path) -> int:

@@ -21,7 +21,7 @@ from radrag.audit.attributes import ATTRIBUTES, Attributes
 from radrag.audit.drift import ALPHA, holm
 from radrag.audit.group_measures import BoolArray, FloatArray, Measure
 from radrag.errors import UsageError
-from radrag.evaluation.intervals import CONFIDENCE
+from radrag.evaluation.intervals import Estimate
 
 SCHEMA = "radrag.audit_subgroups/1"
 UNKNOWN = "unknown"
@@ -182,12 +182,8 @@ def _group(  # noqa: PLR0917 - one group of one measure, over all draws
 
 
 def _interval(values: FloatArray) -> tuple[float | None, float | None]:
-    known = values[np.logical_not(np.isnan(values))]
-    if not len(known):
-        return None, None
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(known, [tail, 1 - tail])
-    return float(low), float(high)
+    known = Estimate.of(math.nan, values[np.logical_not(np.isnan(values))]).as_dict()
+    return known["low"], known["high"]
 
 
 def _p_value(gap: float, drawn: FloatArray) -> float:

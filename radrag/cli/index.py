@@ -12,6 +12,7 @@ import click
 from radrag.cli.index_fit import fit
 from radrag.cli.output import JSON_OPTION, emit, progress, say, table
 from radrag.errors import UsageError
+from radrag.models.weights import SHIPPED_ENCODERS
 from radrag.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Unknown cases named in an error."""
 
-COMES_WITH_RADRAG = ""
 LEAST_RECALL = 0.95
 """Self-recall below which an approximate index is called broken."""
 
@@ -39,9 +39,10 @@ command.add_command(fit)
 @click.option("--no-images", is_flag=True, help="Do not index the images that cases hold.")
 @click.option(
     "--alignment",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="[RUN]",
     is_flag=False,
-    flag_value=COMES_WITH_RADRAG,
+    flag_value=SHIPPED_ENCODERS,
     help="Let images find reports in one space with them too, and words images: that of a run of `radrag train align`, "
     "or without RUN the one that comes with radrag.",
 )
@@ -57,7 +58,7 @@ command.add_command(fit)
 def build(
     settings: Settings,
     no_images: bool,
-    alignment: str | None,
+    alignment: Path | None,
     kind: str | None,
     memory: int,
     leave_out: Path | None,
@@ -69,12 +70,12 @@ def build(
     """
     from radrag.workspace import Workspace
 
-    if alignment is not None and no_images:
+    if alignment and no_images:
         raise UsageError("An alignment is for images: it cannot go with --no-images.")
     workspace = Workspace(settings)
     left_out = _left_out(workspace, leave_out) if leave_out else ()
     manifest = build_index(
-        workspace, images=not no_images, alignment=_folder(alignment), kind=kind, memory=memory << 20, left_out=left_out
+        workspace, images=not no_images, alignment=alignment, kind=kind, memory=memory << 20, left_out=left_out
     )
     if as_json:
         emit(asdict(manifest))
@@ -82,12 +83,6 @@ def build(
         without = f", {len(left_out):,} left out" if left_out else ""
         channels = ", ".join(manifest.channels)
         click.echo(f"Index {manifest.index_id}: {manifest.rows:,} cases{without}, channels {channels}.")
-
-
-def _folder(alignment: str | None) -> Path | None:
-    from radrag.encoders.alignment import SHIPPED
-
-    return SHIPPED if alignment == COMES_WITH_RADRAG else Path(alignment) if alignment else None
 
 
 def _left_out(workspace: Workspace, path: Path) -> tuple[str, ...]:

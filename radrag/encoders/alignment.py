@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from radrag.models.card import ModelCard
 
 WEIGHTS, CARD = "align.safetensors", "align.json"
-SHIPPED = Path(__file__).with_name("weights")
 TRAINING = "radrag train align --data FOLDER --out RUN"
 CERTAIN = 1e-4
 """Probabilities are kept this far from 0 and 1, so that their log-odds stay within ±9.2."""

@@ -19,7 +19,7 @@ from radrag.encoders.regions import Activation, located, with_regions
 from radrag.encoders.runtime import Runtime, choose, eager, probe_images
 from radrag.errors import WeightsError
 from radrag.models.card import ModelCard
-from radrag.models.weights import find_weights, load_state
+from radrag.models.weights import SHIPPED_ENCODERS, find_weights, load_state
 from radrag.reports.vocabulary import NO_FINDING
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from radrag.encoders.starter_network import StarterNetwork
 
-FOLDER = Path(__file__).with_name("weights")
 BATCH = 16
 EVIDENCE_CELLS = 8
 """Rows and columns of the evidence: those of the last stages. Finer ones gave boxes that say less, see the card."""
@@ -62,7 +61,7 @@ class StarterEncoder:
         check_device(device)
         path = find_weights(
             name,
-            [weights or FOLDER / "starter.safetensors"],
+            [weights or SHIPPED_ENCODERS / "starter.safetensors"],
             hint="Reinstall radrag, or name the file with --encoder-weights (RADRAG_ENCODER_WEIGHTS).",
         )
         beside = find_weights(
@@ -94,7 +93,7 @@ class StarterEncoder:
     @classmethod
     def card_of(cls, name: str = "starter") -> ModelCard:  # noqa: ARG003 - there is one
         """Return the shipped card."""
-        return ModelCard.from_json((FOLDER / "starter.json").read_text(encoding="utf-8"))
+        return ModelCard.from_json((SHIPPED_ENCODERS / "starter.json").read_text(encoding="utf-8"))
 
     def hasten(self, *, cache: Path | None = None, wanted: str = "") -> Runtime:
         """Take the fastest runtime for what is encoded from now on; see :func:`radrag.encoders.runtime.choose`.

@@ -67,7 +67,8 @@ class PatientBootstrap:
         self._sizes = np.bincount(self._of, minlength=len(names)).astype(np.float64)
         shares = np.full(len(names), 1 / max(len(names), 1))
         generator = np.random.default_rng(seed)
-        self._draws = generator.multinomial(len(names), shares, size=draws).astype(np.float64) if names else None
+        counts = generator.multinomial(len(names), shares, size=draws) if names else np.zeros((0, 0))
+        self._draws = counts.astype(np.float64)
 
     def mean(self, values: Sequence[float] | npt.NDArray[np.float64]) -> Estimate:
         """Return the mean of one value a query, with its interval. Give differences for a paired comparison.
@@ -79,7 +80,7 @@ class PatientBootstrap:
 
         if len(values) != len(self._of):
             raise UsageError(f"{len(values)} values for {len(self._of)} queries.", hint="Give one value a query.")
-        if self._draws is None:
+        if not self.patients:
             return Estimate(math.nan, math.nan, math.nan)
         mean = math.fsum(values) / len(values)
         if self.patients < 2:
@@ -94,7 +95,7 @@ class PatientBootstrap:
 
         sums = np.zeros((self.patients, rows.shape[1]))
         np.add.at(sums, self._of, rows)
-        return np.zeros((0, rows.shape[1])) if self._draws is None else self._draws @ sums
+        return self._draws @ sums
 
     def f1(
         self, right: npt.NDArray[np.bool_], made_up: npt.NDArray[np.bool_], missed: npt.NDArray[np.bool_]
@@ -123,7 +124,8 @@ class PatientBootstrap:
         def micro(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             return f1_of(*(part.sum(-1) for part in np.split(sums, 3, axis=-1)))
 
-        whole, drawn = rows.sum(axis=0), self.drawn(rows)[: None if self.patients > 1 else 0]
+        whole = rows.sum(axis=0)
+        drawn = self.drawn(rows) if self.patients > 1 else np.zeros((0, len(whole)))
         return Estimate.of(float(macro(whole)), macro(drawn)), Estimate.of(float(micro(whole)), micro(drawn))
 
     def mean_of_groups(self, groups: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Estimate:
@@ -136,7 +138,7 @@ class PatientBootstrap:
         """
         import numpy as np
 
-        if self._draws is None or not groups:
+        if not self.patients or not groups:
             return Estimate(math.nan, math.nan, math.nan)
         mean = math.fsum(math.fsum(values) / len(values) for _, values in groups) / len(groups)
         if self.patients < 2:

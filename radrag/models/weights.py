@@ -13,6 +13,8 @@ from radrag.errors import MissingModel, WeightsError
 if TYPE_CHECKING:
     import torch
 
+SHIPPED_ENCODERS = Path(__file__).parents[1] / "encoders" / "weights"
+"""Weights and cards of encoders, and of what stands behind them, that come with radrag."""
 SAFETENSORS = (".safetensors",)
 PICKLES = (".pt", ".pth", ".bin")
 

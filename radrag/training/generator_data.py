@@ -6,7 +6,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,15 +74,7 @@ class Grounds:
     sentences_of: Callable[[Sequence[str]], Mapping[str, tuple[Sentence, ...]]]
 
 
-def source_of(
-    grounds: Grounds,
-    seen: SeenImages,
-    data: LabelledImages,
-    rows: Sequence[int],
-    hits: int,
-    *,
-    thresholds: Mapping[str, float] | None = None,
-) -> Source:
+def source_of(grounds: Grounds, seen: SeenImages, data: LabelledImages, rows: Sequence[int], hits: int) -> Source:
     """Return what examples of some images are made from; its images have the order of ``rows``."""
     retriever = grounds.retriever
     images = tuple(
@@ -95,7 +87,7 @@ def source_of(
         Report(case_id, retriever.cases[case_id].patient_key, _image_labels(retriever.cases[case_id].labels))
         for case_id in retriever.cases.ids
     )
-    return Source(retriever.search, grounds.sentences_of, reports, images, hits, thresholds or {})
+    return Source(retriever.search, grounds.sentences_of, reports, images, hits)
 
 
 def make_tokens(
@@ -201,7 +193,7 @@ def make_both(
 
     def made(*, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         rows = np.flatnonzero(data.validation == validation).tolist()
-        source = source_of(grounds, seen, data, rows, config.hits, thresholds=thresholds)
+        source = replace(source_of(grounds, seen, data, rows, config.hits), thresholds=thresholds)
         return make_tokens(source, rows, tokenizer, weights, count=count, config=config, noise=noise)
 
     def kept(name: str, *, validation: bool, count: int, noise: NoiseConfig) -> Tokens:

@@ -10,8 +10,9 @@ from tiny_models import save_bert, save_sentence_transformer
 
 from radrag.cli.main import run
 from radrag.corpus.building import build_snapshot
-from radrag.encoders.alignment import SHIPPED, AlignmentCard
+from radrag.encoders.alignment import AlignmentCard
 from radrag.errors import BadIndex
+from radrag.models.weights import SHIPPED_ENCODERS
 from radrag.retrieval.query import query_from_image
 from radrag.settings import load_settings
 from radrag.workspace import Workspace
@@ -81,7 +82,7 @@ def test_the_same_content_by_an_encoder_of_another_card_can_be_built_and_searche
 def test_images_find_reports_in_the_space_that_comes_with_radrag(workspace, capsys):
     assert radrag(workspace, "index", "build", "--alignment", "--json") == 0
     built = json.loads(capsys.readouterr().out)
-    card = AlignmentCard.read(SHIPPED / "align.json")
+    card = AlignmentCard.read(SHIPPED_ENCODERS / "align.json")
     assert built["channels"]["shared"]["dimension"] == card.dimension
     assert built["image_encoder"]["name"] == "starter"
     opened = Workspace(load_settings(workspace=workspace))

@@ -12,14 +12,15 @@ from safetensors.torch import load_file, save_file
 from radrag.dicom.read import load_image
 from radrag.disk import sha256_of
 from radrag.encoders import load_image_encoder
-from radrag.encoders.starter import FOLDER, StarterEncoder
+from radrag.encoders.starter import StarterEncoder
 from radrag.encoders.starter_network import empty_network, fill, packed
 from radrag.errors import MissingModel, UsageError, WeightsError
 from radrag.models.card import ModelCard
+from radrag.models.weights import SHIPPED_ENCODERS
 from radrag.training.nih import COLUMNS
 from radrag.training.scores import auc
 
-SHIPPED = FOLDER / "starter.safetensors"
+SHIPPED = SHIPPED_ENCODERS / "starter.safetensors"
 
 
 @pytest.fixture(scope="module")
