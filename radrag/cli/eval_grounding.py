@@ -89,6 +89,14 @@ def grounding(
         failed = any(score.failed for score in scores)
         found["generators"] = [score.as_dict() for score in scores]
         texts += [grounding_report(score) for score in scores]
+        if len(scores) > 1:
+            compared = _compared(scores)
+            found["differences"] = [
+                {"generator": name, "less": scores[0].generator}
+                | {f"{which} F1": value.as_dict() for which, value in of.items()}
+                for name, of in compared.items()
+            ]
+            texts.append(_differences(scores[0].generator, compared))
     if flips or written:
         scored = _flips(settings, written, generated=flips)
         found["flips"] = scored.as_dict()
@@ -215,16 +223,30 @@ def grounding_report(scores: GroundingScores) -> str:
     return "\n\n".join([*lines, "Means over drafts; in brackets 95 % intervals, bootstrap by patient."])
 
 
+def _compared(scores: Sequence[GroundingScores]) -> dict[str, dict[str, Estimate]]:
+    """Return generator → the F1 of its findings less that of the first one's."""
+    from radrag.evaluation.grounding import f1_difference
+
+    return {score.generator: f1_difference(score, scores[0]) for score in scores[1:]}
+
+
+def _differences(first: str, compared: Mapping[str, Mapping[str, Estimate]]) -> str:
+    rows = [
+        (f"{name} − {first}", *(_cell(value, 1, sign="+") for value in of.values())) for name, of in compared.items()
+    ]
+    return table(("F1 of the findings, paired by patient", "macro", "micro"), rows)
+
+
 def _controls(controls: Mapping[str, tuple[Estimate, int]]) -> list[tuple[str, str]]:
     return [(name, f"{_cell(estimate, n)} n={n}") for name, (estimate, n) in controls.items()]
 
 
-def _cell(estimate: Estimate, n: int) -> str:
+def _cell(estimate: Estimate, n: int, sign: str = "") -> str:
     if not n:
         return "–"
     if isnan(estimate.low):
-        return f"{estimate.mean:.3f}"
-    return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+        return f"{estimate.mean:{sign}.3f}"
+    return f"{estimate.mean:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
 
 
 def flips_report(scores: FlipScores) -> str:

@@ -14,6 +14,7 @@ from math import isnan, nan
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from radrag.domain import Draft, Sentence
 from radrag.errors import GenerationError, RadragError, StudyRefused
@@ -37,6 +38,10 @@ SWAPPED, NOISE = "draft unchanged by another patient's image", "draft unchanged 
 CONTROLS = (STATED, DENIED, SWAPPED, NOISE)
 
 
+Judged = tuple[str, Mapping[str, tuple[bool, bool]]]
+"""A study's patient, and label → whether a report states it and whether it is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroundingScores:
     """Scores of one generator and of the baselines on the same studies and evidence.
@@ -49,6 +54,7 @@ class GroundingScores:
         shares: method → measure → mean over drafts and its interval.
         counts: method → measure → sum over drafts.
         f1: method → ``macro`` or ``micro`` → F1 of the findings that the manifest judged.
+        judged: of each study, its patient and what the generator said of the judged findings and the manifest says.
         seconds: of the generator's drafts from the image's values on: median and 95th percentile; NaN without drafts.
         controls: control → share of studies in which it went wrong, with its interval; n beside it.
     """
@@ -62,6 +68,7 @@ class GroundingScores:
     shares: Mapping[str, Mapping[str, tuple[Estimate, int]]]
     counts: Mapping[str, Mapping[str, int]]
     f1: Mapping[str, Mapping[str, Estimate]]
+    judged: Sequence[Judged]
     seconds: tuple[float, float]
     controls: Mapping[str, tuple[Estimate, int]]
 
@@ -91,7 +98,7 @@ class _Sheet:
 
     values: dict[str, dict[str, list[tuple[str, float]]]] = field(default_factory=dict)
     sentences: dict[str, int] = field(default_factory=dict)
-    judged: dict[str, list[tuple[str, dict[str, tuple[bool, bool]]]]] = field(default_factory=dict)
+    judged: dict[str, list[Judged]] = field(default_factory=dict)
 
     def add(self, method: str, patient: str, found: Mapping[str, float]) -> None:
         for name, value in found.items():
@@ -104,13 +111,31 @@ class _Sheet:
     def f1(self, method: str) -> dict[str, Estimate]:
         """Return macro and micro F1 of the judged findings."""
         rows = self.judged.get(method, [])
-        labels = sorted({label for _, found in rows for label in found})
-        said, there = (
-            np.array([[found.get(label, (False, False))[place] for label in labels] for _, found in rows], bool)
-            for place in (0, 1)
-        )
-        bootstrap = PatientBootstrap([patient for patient, _ in rows])
-        return dict(zip(("macro", "micro"), bootstrap.f1(said & there, said & ~there, ~said & there), strict=True))
+        return _named(_drawing(rows).f1(*_counted(rows)))
+
+
+def f1_difference(scores: GroundingScores, others: GroundingScores) -> dict[str, Estimate]:
+    """Return macro and micro F1 of a generator's findings less another's on the same studies, paired by patient."""
+    rows = scores.judged
+    return _named(_drawing(rows).f1_difference(_counted(rows), _counted(others.judged)))
+
+
+def _drawing(rows: Sequence[Judged]) -> PatientBootstrap:
+    return PatientBootstrap([patient for patient, _ in rows])
+
+
+def _counted(rows: Sequence[Judged]) -> tuple[npt.NDArray[np.bool_], ...]:
+    """Return which findings are right, made up and missed, each [studies, labels]."""
+    labels = sorted({label for _, found in rows for label in found})
+    said, there = (
+        np.array([[found.get(label, (False, False))[place] for label in labels] for _, found in rows], bool)
+        for place in (0, 1)
+    )
+    return said & there, said & ~there, ~said & there
+
+
+def _named(estimates: tuple[Estimate, Estimate]) -> dict[str, Estimate]:
+    return dict(zip(("macro", "micro"), estimates, strict=True))
 
 
 def evaluate_grounding(
@@ -244,6 +269,7 @@ class _Runner:
                 for method in methods
             },
             {method: sheet.f1(method) for method in methods},
+            sheet.judged.get(self._method, []),
             (float(np.median(self._seconds)), float(np.quantile(self._seconds, 0.95))) if self._seconds else (nan, nan),
             {name: found for name in CONTROLS if not isnan((found := sheet.estimate("controls", name))[0].mean)},
         )

@@ -97,36 +97,46 @@ class PatientBootstrap:
         np.add.at(sums, self._of, rows)
         return self._draws @ sums
 
-    def f1(
-        self, right: npt.NDArray[np.bool_], made_up: npt.NDArray[np.bool_], missed: npt.NDArray[np.bool_]
-    ) -> tuple[Estimate, Estimate]:
+    def f1(self, *findings: npt.NDArray[np.bool_]) -> tuple[Estimate, Estimate]:
         """Return macro and micro F1 with their intervals.
 
         Args:
-            right, made_up, missed: [queries, labels]; none of them where a label was not judged. Macro is the mean
-                over the labels that are there in some query; a draw where one is neither there nor said leaves it out.
+            findings: right, made up and missed, each [queries, labels]; none of them where a label was not judged.
+                Macro is the mean over the labels that are there in some query; a draw where one is neither there nor
+                said leaves it out.
         """
+        return self._estimates(self._f1(*findings))
+
+    def f1_difference(
+        self, findings: Sequence[npt.NDArray[np.bool_]], others: Sequence[npt.NDArray[np.bool_]]
+    ) -> tuple[Estimate, Estimate]:
+        """Return macro and micro F1 of findings less those of others on the same queries, both as in :meth:`f1`."""
+        return self._estimates(self._f1(*findings) - self._f1(*others))
+
+    def _estimates(self, values: npt.NDArray[np.float64]) -> tuple[Estimate, Estimate]:
+        macro, micro = (Estimate.of(float(column[0]), column[1:]) for column in values.T)
+        return macro, micro
+
+    def _f1(
+        self, right: npt.NDArray[np.bool_], made_up: npt.NDArray[np.bool_], missed: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Return macro and micro F1 of all queries, then of each draw, [1 + draws, 2]; NaN where no label is there."""
         import numpy as np
 
         from radrag.evaluation.f1 import f1_of
 
         there = (right | missed).any(axis=0)
         if not there.any():
-            return Estimate(math.nan, math.nan, math.nan), Estimate(math.nan, math.nan, math.nan)
+            return np.full((1, 2), math.nan)
         rows = np.concatenate([right, made_up, missed], axis=1).astype(np.float64)
-
-        def macro(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            hits, extra, missing = (part[..., there] for part in np.split(sums, 3, axis=-1))
-            kept = hits + extra + missing > 0
-            found: npt.NDArray[np.float64] = f1_of(hits, extra, missing).sum(-1) / np.maximum(kept.sum(-1), 1)
-            return found
-
-        def micro(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return f1_of(*(part.sum(-1) for part in np.split(sums, 3, axis=-1)))
-
-        whole = rows.sum(axis=0)
-        drawn = self.drawn(rows) if self.patients > 1 else np.zeros((0, len(whole)))
-        return Estimate.of(float(macro(whole)), macro(drawn)), Estimate.of(float(micro(whole)), micro(drawn))
+        sums = rows.sum(axis=0, keepdims=True)
+        if self.patients > 1:
+            sums = np.concatenate([sums, self.drawn(rows)])
+        parts = np.split(sums, 3, axis=1)
+        hits, extra, missing = (part[:, there] for part in parts)
+        kept = (hits + extra + missing > 0).sum(axis=1)
+        macro = f1_of(hits, extra, missing).sum(axis=1) / np.maximum(kept, 1)
+        return np.stack([macro, f1_of(*(part.sum(axis=1) for part in parts))], axis=1)
 
     def mean_of_groups(self, groups: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Estimate:
         """Return the mean over groups of their mean values, with its interval: a rare group counts as a common one.

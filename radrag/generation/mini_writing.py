@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 ALIKE = 4
 """Last tokens that are looked for, or else as many of them as are found."""
-AHEAD = 12
-"""Tokens that are guessed at most. Ten answers of 68 passes without guesses need 20 so, 22 with 8, 16 with 24; but
-passes over more take longer. Without an expected answer it is 37."""
+AHEAD = 48
+"""Tokens that are guessed at most. Answers need 7 passes so, 11 with 24 and 16 with 12, and a tenth and a fifth more
+time (16 answers; 8 with 12)."""
 
 
 def write(

@@ -64,9 +64,9 @@ class Learner:
 
     def loss(self, tokens: Tokens, place: int, maps: torch.Tensor, row: int) -> torch.Tensor:
         """Return the loss of one example with the image of ``row`` (-1: none, whatever the example's own)."""
-        ids, targets, weights = tokens.at(place)
+        ids, targets = tokens.at(place)
         image = self.projector(maps[row : row + 1].float())[0] if row >= 0 else None
-        return answer_loss(self.network, embedded(self.network, ids, self.mark, image), targets, weights)
+        return answer_loss(self.network, embedded(self.network, ids, self.mark, image), targets)
 
 
 def run(

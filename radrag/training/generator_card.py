@@ -11,8 +11,9 @@ from radrag.training.generator_config import GeneratorConfig
 from radrag.training.generator_data import Tokens
 from radrag.training.nih import LabelledImages
 
-FORM = 2
-"""What examples are made of and asked for; since 2 the plan states findings by thresholds of the card."""
+FORM = 3
+"""What examples are made of and asked for: since 2 the plan states findings by thresholds of the card, since 3 answers
+follow the plan and not the images' labels."""
 LIMITS = (
     "Research use: not a medical device, not for diagnosis.",
     "Images and reports of its training are of different patients, matched by labels that a program mined.",

@@ -1,9 +1,8 @@
-"""The generator's examples as tokens, and what their findings count; made once a run."""
+"""The generator's examples as tokens, and the thresholds of their findings; made once a run."""
 
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -33,8 +32,6 @@ from radrag.training.seen_images import SeenImages
 if TYPE_CHECKING:
     from radrag.retrieval.engine import Retriever
 
-MOST_WEIGHT = 10.0
-"""Of a finding in the loss: one that is hardly ever found would drown the others."""
 ATTEMPTS = 4
 """Images tried, of which the last may carry nothing, before an example is given up, in multiples of what is wanted."""
 
@@ -46,24 +43,22 @@ class Tokens:
     Attributes:
         ids: of each example, prompt and answer.
         answers: where each answer begins.
-        weights: of the loss on each answer's tokens.
         images: row of each example's image, -1 for none.
     """
 
     ids: tuple[list[int], ...]
     answers: tuple[int, ...]
-    weights: tuple[list[float], ...]
     images: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def at(self, place: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return one example's ids and targets, int64 [1, tokens], and the weights of its loss, float32 [1, tokens]."""
-        ids, answer = torch.tensor([self.ids[place]]), self.answers[place]
+    def at(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return one example's ids and targets, int64 [1, tokens]."""
+        ids = torch.tensor([self.ids[place]])
         targets = ids.clone()
-        targets[0, :answer] = IGNORED
-        return ids, targets, torch.tensor([[0.0] * answer + self.weights[place]])
+        targets[0, : self.answers[place]] = IGNORED
+        return ids, targets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +89,6 @@ def make_tokens(
     source: Source,
     rows: Sequence[int],
     tokenizer: Any,
-    weights: Mapping[str, float],
     *,
     count: int,
     config: GeneratorConfig,
@@ -102,13 +96,10 @@ def make_tokens(
 ) -> Tokens:
     """Make examples, each image as often as the others, and turn them into tokens; the same for the same values.
 
-    Args:
-        weights: from :func:`finding_weights`.
-
     Raises:
         CorpusError: not one example could be made.
     """
-    made: list[tuple[list[int], int, list[float], int]] = []
+    made: list[tuple[list[int], int, int]] = []
     tried = 0
     orders: dict[int, list[int]] = {}
     bar = track(range(count), "Preparing examples", console=Console(stderr=True))
@@ -121,9 +112,9 @@ def make_tokens(
             example = make_example(source, orders[epoch][place], noise, draw)
             if example is None:
                 continue
-            ids, answer, counts = example_ids(tokenizer, example, weights)
+            ids, answer = example_ids(tokenizer, example)
             if len(ids) <= config.longest:
-                made.append((ids, answer, counts, rows[example.image] if example.image >= 0 else -1))
+                made.append((ids, answer, rows[example.image] if example.image >= 0 else -1))
                 break
     if not made:
         raise CorpusError(
@@ -132,19 +123,11 @@ def make_tokens(
     return Tokens(*(tuple(one) for one in zip(*made, strict=True)))
 
 
-def example_ids(tokenizer: Any, example: Example, weights: Mapping[str, float]) -> tuple[list[int], int, list[float]]:
-    """Return an example's tokens with the one that ends it, where the answer begins, and what its tokens count."""
+def example_ids(tokenizer: Any, example: Example) -> tuple[list[int], int]:
+    """Return an example's tokens with the one that ends it, and where the answer begins."""
     prompt = prompt_ids(tokenizer, example.prompt.system, example.prompt.user, image=example.image >= 0)
-    text, stating = example.answer.text, example.answer.stating
-    answer = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-
-    def counts(start: int, end: int) -> float:
-        stated = [one for first, last, labels in stating if start < last and end > first for one in labels]
-        # fsum, since the order of a set differs from run to run
-        return math.fsum(weights.get(one, 1.0) for one in stated) / len(stated) if stated else 1.0
-
-    counted = [counts(start, end) for start, end in answer["offset_mapping"]]
-    return [*prompt, *answer["input_ids"], tokenizer.eos_token_id], len(prompt), [*counted, 1.0]
+    answer = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
+    return [*prompt, *answer, tokenizer.eos_token_id], len(prompt)
 
 
 def kept_tokens(path: Path, encoder: str, make: Callable[[], Tokens]) -> Tokens:
@@ -189,12 +172,11 @@ def make_both(
         thresholds: from :func:`finding_thresholds`.
     """
     encoder, tokenizer = learner
-    weights = finding_weights(thresholds)
 
     def made(*, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         rows = np.flatnonzero(data.validation == validation).tolist()
         source = replace(source_of(grounds, seen, data, rows, config.hits), thresholds=thresholds)
-        return make_tokens(source, rows, tokenizer, weights, count=count, config=config, noise=noise)
+        return make_tokens(source, rows, tokenizer, count=count, config=config, noise=noise)
 
     def kept(name: str, *, validation: bool, count: int, noise: NoiseConfig) -> Tokens:
         return kept_tokens(folder / name, encoder, lambda: made(validation=validation, count=count, noise=noise))
@@ -220,26 +202,6 @@ def finding_thresholds(seen: SeenImages, data: LabelledImages) -> dict[str, floa
         if label != NO_FINDING and None not in found and truth.any():
             thresholds[label] = round(best_f1(truth, np.array(found, np.float64)) / 2, 4)
     return thresholds
-
-
-def finding_weights(thresholds: Mapping[str, float]) -> dict[str, float]:
-    """Return finding → how many times the loss on sentences that state it counts.
-
-    The generator writes what is likeliest, and findings are rarely more likely than not. With odds of one to w against
-    it a finding is written if it counts w times: so those at the threshold count for it.
-
-    Args:
-        thresholds: label of images → probability from which on it is to be stated.
-
-    Returns:
-        Names of images' findings and of reports'; the smaller weight where two findings share a name.
-    """
-    weights: dict[str, float] = {}
-    for label, threshold in thresholds.items():
-        weight = min(1 / threshold - 1, MOST_WEIGHT)
-        for name in (label, *report_names(label)):
-            weights[name] = min(weight, weights.get(name, MOST_WEIGHT))
-    return weights
 
 
 def _image_labels(stated: Mapping[str, float]) -> frozenset[str]:

@@ -1,10 +1,10 @@
 """Examples for the generator: a prompt as in use, with noise, and the answer that image and evidence carry.
 
 Images and reports are of different patients: a report is matched to an image whose labels it shares (unpaired, as
-MedCLIP does; Wang et al. 2022). What is right to say is the plan that the image's *labels* give over the retrieved
-evidence, in words that the prompt shows: those of evidence for what is normal, the plan's for findings. The report
-lends its own where neither says just that. So every sentence of an answer is supported by evidence that the prompt
-shows, and none by the label alone.
+MedCLIP does; Wang et al. 2022). What is right to say is the plan without noise: what the encoder calls in the image
+and the retrieved evidence carries, in words that the prompt shows: those of evidence for what is normal, the plan's for
+findings. The report lends its own where neither says just that. So every sentence of an answer is supported by evidence
+that the prompt shows.
 """
 
 from __future__ import annotations
@@ -53,23 +53,11 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is right to write: JSON, and where it states findings.
-
-    Attributes:
-        stating: from which to which character a sentence that states findings goes, and which they are.
-    """
-
-    text: str
-    stating: tuple[tuple[int, int, frozenset[str]], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Example:
-    """One example; ``image`` is the row of its image, -1 for none."""
+    """One example; ``answer`` is the JSON that is right to write, ``image`` the row of its image, -1 for none."""
 
     prompt: Prompt
-    answer: Answer
+    answer: str
     image: int
 
 
@@ -118,7 +106,7 @@ def make_example(source: Source, row: int, settings: NoiseConfig, draw: random.R
         shown = noise.with_hard_negatives(shown, pool, draw.randint(0, settings.hard_negatives), draw)
     if settings.shuffled:
         shown = noise.shuffled_evidence(shown, draw)
-    right = make_plan(replace(request, hits=found, evidence=source.evidence(found), image_findings=truth(image)))
+    right = make_plan(replace(request, hits=found, evidence=source.evidence(found)))
     listed, suggested = _given(findings, plan, settings, draw)
     prompt = mini_prompt(listed, suggested, shown)
     own = source.sentences_of([report.case_id]).get(report.case_id, ())
@@ -138,15 +126,6 @@ def _given(
     )
 
 
-def truth(image: LabelledFindings) -> tuple[ImageFinding, ...]:
-    """Return the findings of an encoder that is right about every label."""
-    return tuple(
-        replace(one, probability=0.99 if one.label in image.labels else 0.01, threshold=0.5)
-        for one in image.findings
-        if one.trained
-    )
-
-
 def matching(labels: frozenset[str], reports: Sequence[Report], draw: random.Random) -> Report:
     """Return one of the reports whose labels are most like an image's (Jaccard), drawn by chance."""
 
@@ -159,8 +138,8 @@ def matching(labels: frozenset[str], reports: Sequence[Report], draw: random.Ran
     return draw.choice([report for report, score in zip(reports, scores, strict=True) if score == best])
 
 
-def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], most: Mapping[str, int]) -> Answer | None:
-    """Write a plan as the answer's JSON, each sentence with the shown evidence that says it; None for nothing.
+def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], most: Mapping[str, int]) -> str:
+    """Write a plan as the answer's JSON, each sentence with the shown evidence that says it; empty for nothing.
 
     Args:
         shown: evidence, number 1 first; what none of it carries is left out.
@@ -168,7 +147,6 @@ def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], mo
         most: section → sentences that the answer may have.
     """
     sections: dict[str, list[dict[str, object]]] = {section: [] for section in most}
-    stating: list[tuple[dict[str, object], frozenset[str]]] = []
     for planned in plan.statements:
         statement = _carried(planned, shown)
         cited = _cited(statement, shown)
@@ -176,21 +154,7 @@ def answer_of(plan: Plan, shown: Sequence[Sentence], own: Sequence[Sentence], mo
         written = sections[statement.section]
         if cited and re.fullmatch(PLAIN, text) and len(text) <= LONGEST and len(written) < most[statement.section]:
             written.append({"text": text, "evidence": cited})
-            if stated := frozenset(statement.states) - {NO_FINDING}:
-                stating.append((written[-1], stated))
-    return _answer(sections, stating) if any(sections.values()) else None
-
-
-def _answer(
-    sections: Mapping[str, list[dict[str, object]]], stating: Sequence[tuple[dict[str, object], frozenset[str]]]
-) -> Answer:
-    """Return the JSON; a span begins with the bracket or blank before a sentence, which decides whether it comes."""
-    text, end, spans = json.dumps(sections), 0, []
-    for one in (one for written in sections.values() for one in written):
-        start = text.index(json.dumps(one), end)
-        end = start + len(json.dumps(one))
-        spans += [(start - 1, end, stated) for other, stated in stating if other is one]
-    return Answer(text, tuple(spans))
+    return json.dumps(sections) if any(sections.values()) else ""
 
 
 def _carried(statement: Statement, shown: Sequence[Sentence]) -> Statement:

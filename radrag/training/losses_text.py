@@ -11,9 +11,7 @@ IGNORED = -100
 """Target of tokens that are no answer: the value that torch's cross_entropy leaves out."""
 
 
-def answer_loss(
-    network: Any, embeddings: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
-) -> torch.Tensor:
+def answer_loss(network: Any, embeddings: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the mean cross-entropy of the answer's tokens, each foretold by what stands before it.
 
     The vocabulary's 49,152 scores are computed where an answer's token is to be foretold, and nowhere else.
@@ -22,7 +20,6 @@ def answer_loss(
         network: a causal language model of transformers with ``model`` and ``lm_head``.
         embeddings: float [1, tokens, width] of prompt and answer.
         targets: int64 [1, tokens]; ``IGNORED`` for the prompt.
-        weights: float [1, tokens] that the tokens' losses are multiplied by; None for 1.
 
     Raises:
         ValueError: no token is an answer.
@@ -32,5 +29,4 @@ def answer_loss(
     if not len(places):
         raise ValueError("An example has no answer.")
     hidden = network.model(inputs_embeds=embeddings, use_cache=False).last_hidden_state[0, places]
-    losses = cross_entropy(network.lm_head(hidden).float(), foretold[places], reduction="none")
-    return (losses if weights is None else losses * weights[0, 1:][places]).mean()
+    return cross_entropy(network.lm_head(hidden).float(), foretold[places])

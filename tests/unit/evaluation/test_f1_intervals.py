@@ -4,7 +4,7 @@ from math import isnan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
@@ -46,3 +46,17 @@ def test_f1_lies_in_its_interval_and_agrees_with_scikit_learn(rows):
         assert micro.mean == pytest.approx(f1_score(there.ravel(), said.ravel(), zero_division=0))
     for one in (macro, micro):
         assert isnan(one.low) or 0 <= one.low <= one.high <= 1
+
+
+@given(st.lists(st.tuples(*[st.booleans()] * 6, st.sampled_from("abc")), min_size=1, max_size=20))
+def test_a_difference_is_that_of_both_f1_and_nothing_for_equal_findings(rows):
+    cells = np.array([row[:6] for row in rows], bool)
+    one, other, there = cells[:, :2], cells[:, 2:4], cells[:, 4:]
+    bootstrap = PatientBootstrap([row[6] for row in rows])
+    first, second = ((said & there, said & ~there, ~said & there) for said in (one, other))
+    assume(there.any())
+    alone = [left.mean - right.mean for left, right in zip(bootstrap.f1(*first), bootstrap.f1(*second), strict=True)]
+    assert [value.mean for value in bootstrap.f1_difference(first, second)] == pytest.approx(alone)
+    equal = bootstrap.f1_difference(first, first)
+    assert [value.mean for value in equal] == [0, 0]
+    assert bootstrap.patients < 2 or [(value.low, value.high) for value in equal] == [(0, 0), (0, 0)]

@@ -194,6 +194,17 @@ def test_the_command_prints_tables_or_one_json_object(workspace, manifest, capsy
     assert run([*place, "--manifest", str(manifest), "--split", "train", "--json"]) == 1
 
 
+def test_generators_are_compared_with_the_first_on_the_same_studies(workspace, manifest, capsys):
+    place = ["--workspace", str(workspace.settings.workspace), "eval", "grounding", "--manifest", str(manifest)]
+    asked = [*place, "--generator", "compose", "--generator", "compose", "--limit", "2", "--controls", "0"]
+    assert run(asked) == 0
+    assert "compose − compose" in capsys.readouterr().out
+    assert run([*asked, "--json"]) == 0
+    same = {"mean": 0, "low": 0, "high": 0}
+    (found,) = json.loads(capsys.readouterr().out)["differences"]
+    assert found == {"generator": "compose", "less": "compose", "macro F1": same, "micro F1": same}
+
+
 def test_the_command_runs_written_flips_alone(workspace, tmp_path, capsys):
     case = {"name": "a", "kind": "side", "evidence": "Left mass.", "claim": "Right mass.", "expected": "contradicted"}
     (tmp_path / "cases.jsonl").write_text(json.dumps(case))

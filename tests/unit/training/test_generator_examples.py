@@ -1,4 +1,4 @@
-"""Examples for the generator: what is right to say is what the image's labels say over the evidence shown."""
+"""Examples for the generator: what is right to say is the plan without noise, over the evidence shown."""
 
 import json
 import random
@@ -36,8 +36,7 @@ REPORTS = tuple(
     Report(case, f"patient {case}", frozenset({label}))
     for case, label in (("c:1", "Mass"), ("c:2", "Mass"), ("c:3", NO_FINDING), ("c:9", "Pleural Effusion"))
 )
-BLIND = (image_finding("Pleural Effusion", 0.2), image_finding("Pneumothorax", 0.1), image_finding("Emphysema", 0.7))
-"""What an encoder says that misses the effusion and sees an emphysema."""
+CALLED = (image_finding("Pleural Effusion", 0.7), image_finding("Pneumothorax", 0.1), image_finding("Emphysema", 0.2))
 
 
 def source(labels, asked=None):
@@ -46,18 +45,25 @@ def source(labels, asked=None):
             asked.append(query)
         return tuple(hit(case, rank) for rank, case in enumerate(("c:1", "c:2", "c:3"), start=1))
 
-    images = (LabelledFindings(BLIND, frozenset(labels)),)
+    images = (LabelledFindings(CALLED, frozenset(labels)),)
     return Source(search, lambda ids: {one: CASES[one] for one in ids}, REPORTS, images, 3)
 
 
 def said(example):
-    return [one.text for one in read_answer(example.answer.text, example.prompt.evidence)]
+    return [one.text for one in read_answer(example.answer, example.prompt.evidence)]
 
 
-def test_the_answer_follows_the_labels_where_the_encoder_is_wrong():
-    example = make_example(source({"Pleural Effusion"}), 0, NO_NOISE, random.Random(0))
-    assert "There is emphysema." in example.prompt.user  # the plan that it is shown is the encoder's
-    # in words that the prompt shows or the plan always has: others could not be foretold
+def test_the_answer_is_the_plan_that_the_prompt_suggests():
+    example = make_example(source({"Mass"}), 0, NO_NOISE, random.Random(0))
+    assert "There is a pleural effusion." in example.prompt.user
+    # the encoder decides, not the label; words that the prompt shows, or the plan always has, can be foretold
+    assert said(example) == ["There is a pleural effusion.", "No pneumothorax.", "Pleural effusion."]
+
+
+def test_the_answer_says_what_the_prompt_does_not_suggest():
+    unsaid = NO_NOISE.model_copy(update={"plan_dropout": 1.0})
+    example = make_example(source({"Pleural Effusion"}), 0, unsaid, random.Random(0))
+    assert json.loads(example.prompt.user)["plan"] == {"findings": [], "impression": []}
     assert said(example) == ["There is a pleural effusion.", "No pneumothorax.", "Pleural effusion."]
 
 
@@ -74,8 +80,8 @@ def test_whatever_the_noise_every_answer_can_be_read_and_cites_what_says_it(seed
     example = make_example(source({"Pleural Effusion"}), 0, noise, random.Random(seed))
     assert example == make_example(source({"Pleural Effusion"}), 0, noise, random.Random(seed))
     if example:
-        written = json.loads(example.answer.text)
-        assert read_answer(example.answer.text, example.prompt.evidence)
+        written = json.loads(example.answer)
+        assert read_answer(example.answer, example.prompt.evidence)
         cited = {example.prompt.evidence[n - 1].text for of in written.values() for one in of for n in one["evidence"]}
         assert cited <= {EFFUSION.text, ALSO.text, CLEAR.text}
         assert example.image in (0, -1)
@@ -115,7 +121,7 @@ def test_a_statement_without_shown_evidence_and_words_out_of_form_are_left_out()
         )
     )
     longer = sentence("No pneumothorax or mass.", "no Pneumothorax", "no Mass")
-    answer = json.loads(answer_of(plan, (EFFUSION, longer), (), MOST).text)
+    answer = json.loads(answer_of(plan, (EFFUSION, longer), (), MOST))
     assert answer == {"findings": [{"text": "There is a pleural effusion.", "evidence": [1]}], "impression": []}
 
 
@@ -123,7 +129,7 @@ def test_the_matched_report_lends_words_where_no_evidence_says_just_that():
     denial = Plan((Statement("findings", "Pneumothorax is not seen.", (), ("Pneumothorax",), ()),))
     longer = sentence("No pneumothorax or effusion.", "no Pneumothorax", "no Pleural Effusion")
     for shown, words in (((longer,), OWN_CLEAR.text), ((longer, CLEAR), CLEAR.text)):
-        (written,) = json.loads(answer_of(denial, shown, (OWN, OWN_CLEAR), MOST).text)["findings"]
+        (written,) = json.loads(answer_of(denial, shown, (OWN, OWN_CLEAR), MOST))["findings"]
         assert written["text"] == words
     assert written["evidence"] == [2, 1]  # what says just that comes first
 
@@ -132,23 +138,8 @@ def test_an_impression_names_what_shown_evidence_states_and_cites_all_of_it():
     named = ("Emphysema", "Pleural Effusion", "Mass", "Pneumothorax")
     plan = Plan((Statement("impression", "Emphysema, pleural effusion, lung mass and pneumothorax.", named, (), ()),))
     mass = sentence("There is a mass.", "Mass", case="c:2", number=3)
-    (written,) = json.loads(answer_of(plan, (mass, EFFUSION, ALSO, EMPHYSEMA), (), MOST).text)["impression"]
+    (written,) = json.loads(answer_of(plan, (mass, EFFUSION, ALSO, EMPHYSEMA), (), MOST))["impression"]
     assert written == {"text": "Emphysema, pleural effusion and lung mass.", "evidence": [4, 2, 1]}
-
-
-def test_what_states_a_finding_is_marked_from_where_it_is_decided_to_write_it():
-    plan = Plan(
-        (
-            Statement("findings", "No pneumothorax.", (), ("Pneumothorax",), ()),
-            Statement("findings", "There is a pleural effusion.", ("Pleural Effusion",), (), ()),
-            Statement("impression", "Pleural effusion.", ("Pleural Effusion",), (), ()),
-        )
-    )
-    answer = answer_of(plan, (EFFUSION, CLEAR), (), MOST)
-    assert [(answer.text[start:end], labels) for start, end, labels in answer.stating] == [
-        (' {"text": "There is a pleural effusion.", "evidence": [1]}', {"Pleural Effusion"}),
-        ('[{"text": "Pleural effusion.", "evidence": [1]}', {"Pleural Effusion"}),
-    ]
 
 
 def test_an_answer_may_be_as_long_as_the_whole_plan_when_less_is_suggested():

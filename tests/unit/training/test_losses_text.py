@@ -23,21 +23,6 @@ def test_it_is_the_library_s_own_loss_of_a_masked_prompt(network):
         assert torch.allclose(answer_loss(network, embeddings, targets), expected, atol=1e-5)
 
 
-def test_a_token_counts_as_much_as_its_weight(network):
-    ids = torch.arange(10, 24)[None]
-    targets = torch.full_like(ids, IGNORED)
-    targets[0, -2:] = ids[0, -2:]
-    weights = torch.zeros(1, 14)
-    weights[0, -2:] = torch.tensor([1.0, 3.0])
-    embeddings = network.get_input_embeddings()(ids)
-    first, last = targets.clone(), targets.clone()
-    first[0, -1] = last[0, -2] = IGNORED
-    with torch.no_grad():
-        each = [answer_loss(network, embeddings, one) for one in (first, last)]
-        weighted = answer_loss(network, embeddings, targets, weights)
-    assert torch.allclose(weighted, (each[0] + 3 * each[1]) / 2)
-
-
 def test_words_of_the_prompt_are_not_learned(network):
     ids = torch.arange(10, 24)[None]
     targets = torch.full_like(ids, IGNORED)
