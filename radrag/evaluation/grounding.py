@@ -1,7 +1,7 @@
 """How well drafts rest on their evidence: measures over a manifest's studies, beside baselines, with controls.
 
-The baselines are reports that know nothing of the study, checked against the same evidence: one constant normal
-report, and the report of a case drawn at random.
+The baselines are checked against the same evidence: one constant normal report and the report of a case drawn at
+random, which know nothing of the study, and the whole report of the nearest case.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NORMAL = (
     ("findings", "There is no pleural effusion or pneumothorax."),
     ("impression", "No acute cardiopulmonary abnormality."),
 )
-CONSTANT, RANDOM = "constant normal", "random report"
+BASELINES = CONSTANT, RANDOM, NEAREST = "constant normal", "random report", "nearest report"
 STATED, DENIED = "planted finding stated", "planted denial followed"
 SWAPPED, NOISE = "draft unchanged by another patient's image", "draft unchanged by noise"
 CONTROLS = (STATED, DENIED, SWAPPED, NOISE)
@@ -208,14 +208,16 @@ class _Runner:
         self._sheet.sentences[method] = self._sheet.sentences.get(method, 0) + len(text.sentences)
 
     def _baselines(self, study: EvaluationStudy, draft: Draft) -> None:
-        """Check what knows nothing of the study against the evidence that was retrieved for it."""
+        """Check reports that nobody wrote for the study against the evidence that was retrieved for it."""
         reports = self._reports(draft)
         evidence = [sentence for hit in draft.hits for sentence in reports.get(hit.case_id, ())]
-        ids = self._workspace.snapshot.cases.ids
-        other = self._workspace.store.sentences([self._random.choice(ids)])
-        drawn = [(one.section, one.text) for of_case in other.values() for one in of_case]
-        for method, texts in ((CONSTANT, NORMAL), (RANDOM, drawn)):
-            checked = self._workspace.verifier.verify(texts, evidence, draft.image_findings)
+        drawn = self._random.choice(self._workspace.snapshot.cases.ids)
+        texts: dict[str, Sequence[tuple[str, str]]] = {CONSTANT: NORMAL}
+        for method, cases in ((RANDOM, [drawn]), (NEAREST, [hit.case_id for hit in draft.hits[:1]])):
+            of_cases = self._workspace.store.sentences(cases).values()
+            texts[method] = [(one.section, one.text) for of_case in of_cases for one in of_case]
+        for method, said in texts.items():
+            checked = self._workspace.verifier.verify(said, evidence, draft.image_findings)
             omitted = find_omissions(checked, evidence, draft.image_findings)
             self._measure(method, study, Text(checked, tuple(one.label for one in omitted)), reports)
 
@@ -252,7 +254,7 @@ class _Runner:
         self._sheet.add("controls", study.patient, {NOISE: float(texts == own)})
 
     def scores(self, studies: Sequence[EvaluationStudy]) -> GroundingScores:
-        sheet, methods = self._sheet, (self._method, CONSTANT, RANDOM)
+        sheet, methods = self._sheet, (self._method, *BASELINES)
         return GroundingScores(
             self._method,
             len(studies),

@@ -13,7 +13,7 @@ from small_workspaces import SeesThis, Writes, report, small_workspace, text_enc
 from radrag.cli.main import run
 from radrag.domain import Polarity, View
 from radrag.errors import GenerationCode, GenerationError, StudyRefused
-from radrag.evaluation.grounding import CONSTANT, NOISE, RANDOM, STATED, SWAPPED, evaluate_grounding
+from radrag.evaluation.grounding import CONSTANT, NEAREST, NOISE, RANDOM, STATED, SWAPPED, evaluate_grounding
 from radrag.evaluation.grounding_controls import PlantedWorkspace, plants
 from radrag.evaluation.grounding_measures import MADE_UP, MISSED, PRECISION, RECALL
 from radrag.evaluation.grounding_studies import studies_of, with_noise
@@ -78,7 +78,7 @@ def studies(workspace, manifest, split=""):
 def test_drafts_stand_beside_baselines_on_the_same_evidence(workspace, manifest):
     scores = evaluate_grounding(workspace, studies(workspace, manifest, "val"), controls=4)
     assert (scores.n, scores.patients, dict(scores.failed), scores.abstained) == (4, 4, {}, ())
-    assert list(scores.shares) == ["compose", CONSTANT, RANDOM]
+    assert list(scores.shares) == ["compose", CONSTANT, RANDOM, NEAREST]
     ours, constant = scores.shares["compose"], scores.shares[CONSTANT]
     assert ours[RECALL][0].mean == 1
     assert ours[MISSED] == (ours[MISSED][0], 2)
@@ -89,6 +89,7 @@ def test_drafts_stand_beside_baselines_on_the_same_evidence(workspace, manifest)
     assert scores.controls[SWAPPED][0].mean == 0
     assert scores.f1["compose"]["macro"].mean == scores.f1["compose"]["micro"].mean == 1
     assert scores.f1[CONSTANT]["micro"].mean == 0
+    assert scores.shares[NEAREST]["copied"][0].mean == 1
     assert 0 < scores.seconds[0] <= scores.seconds[1]
     assert json.loads(json.dumps(scores.as_dict(), allow_nan=False))["n"] == 4
 
