@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ALIKE = 4
 """Last tokens that are looked for, or else as many of them as are found."""
 AHEAD = 48
-"""Tokens that are guessed at most. Answers need 7 passes so, 11 with 24 and 16 with 12, and a tenth and a fifth more
+"""Tokens that are guessed at most. Answers need 7 passes so, 11 with 24 and 16 with 12, and a tenth and a quarter more
 time (16 answers; 8 with 12)."""
 
 
