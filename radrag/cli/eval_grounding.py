@@ -89,14 +89,13 @@ def grounding(
         failed = any(score.failed for score in scores)
         found["generators"] = [score.as_dict() for score in scores]
         texts += [grounding_report(score) for score in scores]
-        if len(scores) > 1:
-            compared = _compared(scores)
+        if differences := _differences(scores):
             found["differences"] = [
                 {"generator": name, "less": scores[0].generator}
                 | {f"{which} F1": value.as_dict() for which, value in of.items()}
-                for name, of in compared.items()
+                for name, of in differences
             ]
-            texts.append(_differences(scores[0].generator, compared))
+            texts.append(_differences_report(scores[0].generator, differences))
     if flips or written:
         scored = _flips(settings, written, generated=flips)
         found["flips"] = scored.as_dict()
@@ -223,17 +222,15 @@ def grounding_report(scores: GroundingScores) -> str:
     return "\n\n".join([*lines, "Means over drafts; in brackets 95 % intervals, bootstrap by patient."])
 
 
-def _compared(scores: Sequence[GroundingScores]) -> dict[str, dict[str, Estimate]]:
-    """Return generator → the F1 of its findings less that of the first one's."""
+def _differences(scores: Sequence[GroundingScores]) -> list[tuple[str, dict[str, Estimate]]]:
+    """Return the other generators with the F1 of their findings less that of the first one's."""
     from radrag.evaluation.grounding import f1_difference
 
-    return {score.generator: f1_difference(score, scores[0]) for score in scores[1:]}
+    return [(score.generator, f1_difference(score, scores[0])) for score in scores[1:]]
 
 
-def _differences(first: str, compared: Mapping[str, Mapping[str, Estimate]]) -> str:
-    rows = [
-        (f"{name} − {first}", *(_cell(value, 1, sign="+") for value in of.values())) for name, of in compared.items()
-    ]
+def _differences_report(first: str, differences: Sequence[tuple[str, Mapping[str, Estimate]]]) -> str:
+    rows = [(f"{name} − {first}", *(_cell(value, 1, sign="+") for value in of.values())) for name, of in differences]
     return table(("F1 of the findings, paired by patient", "macro", "micro"), rows)
 
 

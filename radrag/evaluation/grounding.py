@@ -189,8 +189,9 @@ class _Runner:
             return
         if not draft.sentences:
             self._abstained.append(name)
-        self._measure(self._method, study, Text.of(draft), self._reports(draft))
-        self._baselines(study, draft)
+        reports = self._reports(draft)
+        self._measure(self._method, study, Text.of(draft), reports)
+        self._baselines(study, draft, reports)
         if others and draft.sentences:
             self._plant(study, loaded, draft)
             self._swap(study, loaded, draft, others)
@@ -207,15 +208,16 @@ class _Runner:
         self._sheet.judged.setdefault(method, []).append((study.patient, judged(text.sentences, study.truth)))
         self._sheet.sentences[method] = self._sheet.sentences.get(method, 0) + len(text.sentences)
 
-    def _baselines(self, study: EvaluationStudy, draft: Draft) -> None:
+    def _baselines(self, study: EvaluationStudy, draft: Draft, reports: Mapping[str, Sequence[Sentence]]) -> None:
         """Check reports that nobody wrote for the study against the evidence that was retrieved for it."""
-        reports = self._reports(draft)
         evidence = [sentence for hit in draft.hits for sentence in reports.get(hit.case_id, ())]
         drawn = self._random.choice(self._workspace.snapshot.cases.ids)
-        texts: dict[str, Sequence[tuple[str, str]]] = {CONSTANT: NORMAL}
-        for method, cases in ((RANDOM, [drawn]), (NEAREST, [hit.case_id for hit in draft.hits[:1]])):
-            of_cases = self._workspace.store.sentences(cases).values()
-            texts[method] = [(one.section, one.text) for of_case in of_cases for one in of_case]
+        nearest = [one for hit in draft.hits[:1] for one in reports.get(hit.case_id, ())]
+        texts = {
+            CONSTANT: NORMAL,
+            RANDOM: _said(self._workspace.store.sentences([drawn]).get(drawn, ())),
+            NEAREST: _said(nearest),
+        }
         for method, said in texts.items():
             checked = self._workspace.verifier.verify(said, evidence, draft.image_findings)
             omitted = find_omissions(checked, evidence, draft.image_findings)
@@ -275,3 +277,7 @@ class _Runner:
             (float(np.median(self._seconds)), float(np.quantile(self._seconds, 0.95))) if self._seconds else (nan, nan),
             {name: found for name in CONTROLS if not isnan((found := sheet.estimate("controls", name))[0].mean)},
         )
+
+
+def _said(sentences: Sequence[Sentence]) -> tuple[tuple[str, str], ...]:
+    return tuple((one.section, one.text) for one in sentences)

@@ -105,17 +105,13 @@ class PatientBootstrap:
                 Macro is the mean over the labels that are there in some query; a draw where one is neither there nor
                 said leaves it out.
         """
-        return self._estimates(self._f1(*findings))
+        return _estimates(self._f1(*findings))
 
     def f1_difference(
         self, findings: Sequence[npt.NDArray[np.bool_]], others: Sequence[npt.NDArray[np.bool_]]
     ) -> tuple[Estimate, Estimate]:
         """Return macro and micro F1 of findings less those of others on the same queries, both as in :meth:`f1`."""
-        return self._estimates(self._f1(*findings) - self._f1(*others))
-
-    def _estimates(self, values: npt.NDArray[np.float64]) -> tuple[Estimate, Estimate]:
-        macro, micro = (Estimate.of(float(column[0]), column[1:]) for column in values.T)
-        return macro, micro
+        return _estimates(self._f1(*findings) - self._f1(*others))
 
     def _f1(
         self, right: npt.NDArray[np.bool_], made_up: npt.NDArray[np.bool_], missed: npt.NDArray[np.bool_]
@@ -161,3 +157,9 @@ class PatientBootstrap:
             total += np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)
             number += counts > 0
         return Estimate.of(mean, total[number > 0] / number[number > 0])
+
+
+def _estimates(values: npt.NDArray[np.float64]) -> tuple[Estimate, Estimate]:
+    """Return two statistics with their intervals, of values [1 + draws, 2] whose first row is that of all queries."""
+    first, second = (Estimate.of(float(column[0]), column[1:]) for column in values.T)
+    return first, second

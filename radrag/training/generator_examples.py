@@ -106,7 +106,7 @@ def make_example(source: Source, row: int, settings: NoiseConfig, draw: random.R
         shown = noise.with_hard_negatives(shown, pool, draw.randint(0, settings.hard_negatives), draw)
     if settings.shuffled:
         shown = noise.shuffled_evidence(shown, draw)
-    right = make_plan(replace(request, hits=found, evidence=source.evidence(found)))
+    right = plan if hits == found else make_plan(replace(request, hits=found, evidence=source.evidence(found)))
     listed, suggested = _given(findings, plan, settings, draw)
     prompt = mini_prompt(listed, suggested, shown)
     own = source.sentences_of([report.case_id]).get(report.case_id, ())
